@@ -1,0 +1,38 @@
+"""Small values that every room shares: words in two languages, half-open date ranges, months."""
+
+import calendar
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+Language = Literal["zh", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One sentence or title in both languages of the programme."""
+
+    zh: str
+    en: str
+
+    def __post_init__(self) -> None:
+        if not self.zh.strip() or not self.en.strip():
+            raise ValueError("words need both languages, zh and en")
+
+    def speak(self, language: Language) -> str:
+        """The text in the language asked for."""
+        return self.zh if language == "zh" else self.en
+
+
+def words(zh: str, en: str) -> Words:
+    """Shorthand for messages written in code."""
+    return Words(zh=zh, en=en)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of a later month, or that month's last day: PostgreSQL's month arithmetic."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(day.day, last))
