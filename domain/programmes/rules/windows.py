@@ -1,0 +1,69 @@
+"""Half-open stretches of days: in which window a use falls, and whether a product can be taken on a day."""
+
+import calendar
+from datetime import date, timedelta
+
+from domain.programmes.rules.document import MonthDay, Product, Season
+from domain.programmes.rules.terms import Window
+from domain.values import add_months
+
+ONE_DAY = timedelta(days=1)
+
+
+def day_in(year: int, day: MonthDay) -> date:
+    """That day of that year, or the month's last day."""
+    return date(year, day.month, min(day.day, calendar.monthrange(year, day.month)[1]))
+
+
+def season_of(season: Season, day: date) -> tuple[date, date]:
+    """The stretch of the season that holds the day, or else the next one: [start, end)."""
+    for year in (day.year - 1, day.year, day.year + 1):
+        start = day_in(year, season.opens)
+        last = day_in(year, season.closes)
+        if last < start:
+            last = day_in(year + 1, season.closes)
+        if day <= last:
+            return start, last + ONE_DAY
+    raise ValueError("a season comes round every year")
+
+
+def window_of(window: Window, day: date, season: Season | None = None) -> tuple[date, date | None]:
+    """The window [start, end) into which a use on this day falls; PROGRAMME has no end.
+
+    Nothing adds up in a USE window: its quantity limits one use. Outside a season, the next one is meant.
+    """
+    match window:
+        case Window.USE | Window.DAY:
+            return day, day + ONE_DAY
+        case Window.MONTH:
+            first = day.replace(day=1)
+            return first, add_months(first, 1)
+        case Window.SEASON:
+            if season is None:
+                raise ValueError("a SEASON window needs a season")
+            return season_of(season, day)
+        case Window.CALENDAR_YEAR:
+            return date(day.year, 1, 1), date(day.year + 1, 1, 1)
+        case Window.ROLLING_YEAR:
+            return add_months(day + ONE_DAY, -12), day + ONE_DAY
+        case Window.PROGRAMME:
+            return date.min, None
+
+
+def open_on(product: Product, day: date) -> bool:
+    """Whether the product can be presented or claimed on this day."""
+    if product.available_from is not None and day < product.available_from:
+        return False
+    if product.available_until is not None and day >= product.available_until:
+        return False
+    stretch = product.claim_window or product.season
+    return stretch is None or season_of(stretch, day)[0] <= day
+
+
+def next_opening(product: Product, day: date) -> date | None:
+    """The first day from this one on which the product is open; None when it never opens again."""
+    start = max(day, product.available_from or day)
+    stretch = product.claim_window or product.season
+    if stretch is not None:
+        start = max(start, season_of(stretch, start)[0])
+    return start if open_on(product, start) else None
