@@ -9,7 +9,7 @@ from domain.programmes.rules.problems import FORM, Place, Problem
 PROGRAMMES = Path(__file__).parent / "programmes"
 
 
-class FileRefused(Exception):
+class ProgrammeFileError(Exception):
     """The file holds no programme that may be loaded; the problems say why."""
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -21,20 +21,20 @@ def check_file(path: Path) -> list[Problem]:
     """Everything that is wrong with the file; an empty list means that it may be loaded."""
     try:
         read_file(path)
-    except FileRefused as refused:
+    except ProgrammeFileError as refused:
         return refused.problems
     return []
 
 
 def read_file(path: Path) -> ProgrammeDocument:
-    """The programme in the file. Raises: FileRefused with every problem found."""
+    """The programme in the file. Raises: ProgrammeFileError with every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         place = Place(file=path.name)
         place.refuse(FORM, f"the file cannot be read: {problem}. Check the path and its permissions.")
-        raise FileRefused(place.problems) from problem
+        raise ProgrammeFileError(place.problems) from problem
     document = parse_programme(text, path.name)
     if isinstance(document, list):
-        raise FileRefused(document)
+        raise ProgrammeFileError(document)
     return document
