@@ -1,0 +1,146 @@
+"""The engine, and the two ways to use it. The only place that commits, and that sets the identity of the caller."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.actor import Actor, Caller, Role
+from domain.errors import NotAllowed
+from domain.values import words
+from domain.vault import Vault
+
+_ASSUME = text("SELECT * FROM assume(:role, :person, :programme, :organisation, :terminal)")
+
+_REFUSALS = {
+    "PROGRAMME": words("没有这个项目。请重新登录。", "There is no such programme. Please sign in again."),
+    "STAFF": words(
+        "您在此项目中没有这个岗位,或已被停用。请联系管理员。",
+        "You do not hold this role here, or it was blocked. Please ask your manager.",
+    ),
+    "ORGANISATION": words(
+        "您的机构目前暂停参与。请联系项目办公室。",
+        "Your organisation is suspended at present. Please ask the programme office.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One piece of work in one transaction: the session, who acts, and the business time it happens at."""
+
+    session: AsyncSession
+    actor: Actor
+    now: datetime
+    catalogue_version: int
+
+
+class Database:
+    """A pool of connections of one role, and the vault that its sessions carry."""
+
+    def __init__(self, url: str | URL, vault: Vault, *, pool_size: int = 10) -> None:
+        self.engine = create_engine(url, pool_size=pool_size)
+        self.vault = vault
+
+    @asynccontextmanager
+    async def transaction(self, caller: Caller) -> AsyncIterator[Unit]:
+        """Commit when the block ends well, roll back when anything is raised."""
+        async with self._session() as session:
+            unit = await self._open(session, caller)
+            yield unit
+            await session.commit()
+
+    @asynccontextmanager
+    async def reading(self, caller: Caller) -> AsyncIterator[Unit]:
+        """For reads; ends in a rollback, so that nothing written here can last."""
+        async with self._session() as session:
+            unit = await self._open(session, caller)
+            yield unit
+            await session.rollback()
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    def _session(self) -> AsyncSession:
+        return AsyncSession(self.engine, expire_on_commit=False, autoflush=False, info={"vault": self.vault})
+
+    @staticmethod
+    async def _open(session: AsyncSession, caller: Caller) -> Unit:
+        connection = await session.connection()
+        row = (
+            await connection.execute(
+                _ASSUME,
+                {
+                    "role": caller.role.value,
+                    "person": caller.person_id,
+                    "programme": caller.programme,
+                    "organisation": caller.organisation_id,
+                    "terminal": caller.terminal_id,
+                },
+            )
+        ).one()
+        if row.refusal is not None:
+            raise NotAllowed(_REFUSALS[row.refusal])
+        actor = Actor(
+            role=caller.role,
+            person_id=caller.person_id,
+            programme_id=row.programme_id,
+            citizen_id=row.citizen_id,
+            volunteer_id=row.volunteer_id,
+            staff_id=row.staff_id,
+            organisation_id=caller.organisation_id,
+            terminal_id=caller.terminal_id,
+        )
+        return Unit(session=session, actor=actor, now=row.now, catalogue_version=row.catalogue)
+
+
+class WorkerDatabase(Database):
+    """Jobs and imports: the worker's role has row policies of its own and needs no identity."""
+
+    @staticmethod
+    async def _open(session: AsyncSession, caller: Caller) -> Unit:
+        connection = await session.connection()
+        row = (await connection.execute(_ASSUME, _NOBODY)).one()
+        return Unit(
+            session=session, actor=Actor(role=Role.WORKER), now=row.now, catalogue_version=row.catalogue
+        )
+
+
+_NOBODY = {"role": "anonymous", "person": None, "programme": None, "organisation": None, "terminal": None}
+
+
+def create_engine(url: str | URL, *, pool_size: int = 10) -> AsyncEngine:
+    """An engine with limits everywhere: a database that hangs must never hang the city."""
+    return create_async_engine(
+        make_url(url),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=_compact_json,
+        connect_args={
+            "command_timeout": 30,
+            "server_settings": {
+                "application_name": "benefits",
+                "jit": "off",
+                "statement_timeout": "10s",
+                "lock_timeout": "5s",
+                "idle_in_transaction_session_timeout": "15s",
+            },
+        },
+    )
+
+
+def _compact_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
