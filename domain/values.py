@@ -1,7 +1,8 @@
 """Small values that every room shares: words in two languages, half-open date ranges, months."""
 
 import calendar
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
@@ -36,3 +37,16 @@ def add_months(day: date, months: int) -> date:
     year, month = divmod(index, 12)
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(day.day, last))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """One readable shape as SQL: a scalar sub-select that yields JSON, to be composed with others into one statement.
+
+    Every fragment may use the common binds citizen, person, volunteer, programme, rule_set, today and now; its own
+    binds carry the fragment's name. `ctes` are shared by name between the fragments of one statement.
+    """
+
+    sql: str
+    binds: Mapping[str, object] = field(default_factory=dict)
+    ctes: Mapping[str, str] = field(default_factory=dict)
