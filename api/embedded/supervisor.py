@@ -54,8 +54,9 @@ class Embedded:
         return self.wait()
 
     def begin(self) -> None:
-        """Starts the database in the background."""
-        self._thread.start()
+        """Starts the database in the background, unless it was started before."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def wait(self) -> Urls:
         """Returns when the database answers. Raises EmbeddedError."""
