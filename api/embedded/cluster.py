@@ -88,9 +88,7 @@ def find_host(cluster: Path, lifeline: int | None) -> Host:
     """Decides as whom the cluster runs and from where its binaries come."""
     uid, gid = _user_for(cluster)
     if os.geteuid() == 0 and not HAS_PROC:
-        raise EmbeddedError(
-            "The embedded database does not run as root on this system: start it as an ordinary user."
-        )
+        raise EmbeddedError("The embedded database does not run as root on this system: start it as an ordinary user.")
     binaries = _wheel_binaries()
     if os.geteuid() == 0 and not _may_use(binaries, uid, gid):
         binaries = _copied(binaries)
@@ -108,9 +106,7 @@ def ensure_cluster(host: Host, log: IO[bytes]) -> None:
         unfinished.rename(host.cluster)
     version = (host.cluster / "PG_VERSION").read_text().strip()
     if version != _MAJOR:
-        raise EmbeddedError(
-            f"The data in {host.cluster} is of PostgreSQL {version}: this program brings {_MAJOR}."
-        )
+        raise EmbeddedError(f"The data in {host.cluster} is of PostgreSQL {version}: this program brings {_MAJOR}.")
     _write_access_rules(host)
 
 
@@ -217,9 +213,7 @@ def _user_for(cluster: Path) -> tuple[int, int]:
 def _ordinary_user(cluster: Path) -> tuple[int, int]:
     uid = os.geteuid()
     if cluster.exists() and cluster.stat().st_uid != uid:
-        raise EmbeddedError(
-            f"The data in {cluster} belongs to another user: name another folder with --data DIR."
-        )
+        raise EmbeddedError(f"The data in {cluster} belongs to another user: name another folder with --data DIR.")
     try:
         pwd.getpwuid(uid)
     except KeyError as error:
@@ -236,9 +230,7 @@ def _wheel_binaries() -> Path:
     for place in places:
         if (binaries := Path(place) / f"pginstall{_MAJOR}" / "bin").joinpath("postgres").is_file():
             return binaries
-    raise EmbeddedError(
-        "There is no embedded PostgreSQL for this system: set DATABASE_URL to a server of your own."
-    )
+    raise EmbeddedError("There is no embedded PostgreSQL for this system: set DATABASE_URL to a server of your own.")
 
 
 def _may_use(binaries: Path, uid: int, gid: int) -> bool:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.errors import CannotStart
+
 SUPERUSER = "benefits_cluster"
 OWNER, APP, WORKER = "benefits_owner", "benefits_app", "benefits_worker"
 DATABASE = "benefits"
@@ -21,7 +23,7 @@ _SOCKETS = Path("/tmp")  # noqa: S108 - a socket's path has at most 107 bytes, s
 _PORT = 5432
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(CannotStart):
     """The embedded database cannot start or be joined: one sentence for the person at the terminal."""
 
 
@@ -113,9 +115,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def socket_folder(folder: Path) -> Path:
     """A short path of its own for each data folder."""
-    return (
-        _SOCKETS / f"benefits-{hashlib.sha256(os.fsencode(folder.expanduser().resolve())).hexdigest()[:16]}"
-    )
+    return _SOCKETS / f"benefits-{hashlib.sha256(os.fsencode(folder.expanduser().resolve())).hexdigest()[:16]}"
 
 
 @contextmanager

@@ -134,9 +134,7 @@ class Embedded:
         """Whether the server came up. While it lives it is waited for, as crash recovery takes its time."""
         options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
         place = f"-cunix_socket_directories={sockets}"
-        process = host.spawn(
-            "postgres", "-D", host.seen(host.cluster), place, *options, cwd=host.cluster, output=log
-        )
+        process = host.spawn("postgres", "-D", host.seen(host.cluster), place, *options, cwd=host.cluster, output=log)
         self._process = process
         if self._stopping.is_set():
             process.send_signal(signal.SIGINT)
