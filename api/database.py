@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.actor import Actor, Caller, Role
 from domain.errors import NotAllowed
@@ -75,9 +74,8 @@ class Database:
 
     @staticmethod
     async def _open(session: AsyncSession, caller: Caller) -> Unit:
-        connection = await session.connection()
         row = (
-            await connection.execute(
+            await session.execute(
                 _ASSUME,
                 {
                     "role": caller.role.value,
@@ -108,11 +106,8 @@ class WorkerDatabase(Database):
 
     @staticmethod
     async def _open(session: AsyncSession, caller: Caller) -> Unit:
-        connection = await session.connection()
-        row = (await connection.execute(_ASSUME, _NOBODY)).one()
-        return Unit(
-            session=session, actor=Actor(role=Role.WORKER), now=row.now, catalogue_version=row.catalogue
-        )
+        row = (await session.execute(_ASSUME, _NOBODY)).one()
+        return Unit(session=session, actor=Actor(role=Role.WORKER), now=row.now, catalogue_version=row.catalogue)
 
 
 _NOBODY = {"role": "anonymous", "person": None, "programme": None, "organisation": None, "terminal": None}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Actor
 
@@ -22,7 +22,7 @@ async def record(
     session: AsyncSession, actor: Actor, now: datetime, *, action: str, about: Mapping[str, object]
 ) -> None:
     """Write down one action, in the transaction that does it."""
-    await session.exec(
+    await session.execute(
         _RECORD,
         params={
             "now": now,

@@ -54,8 +54,7 @@ class NotFound(DomainError):
 
     def __init__(self, message: Words | None = None, *, field: str | None = None) -> None:
         super().__init__(
-            message
-            or words("没有找到,或不属于您。请检查编号。", "Nothing of yours has this id. Check the id."),
+            message or words("没有找到,或不属于您。请检查编号。", "Nothing of yours has this id. Check the id."),
             field=field,
         )
 

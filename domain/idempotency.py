@@ -11,7 +11,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Actor
 from domain.errors import IdempotencyConflict
@@ -23,9 +23,7 @@ _CLAIM = text("""
     RETURNING true
 """)
 _EARLIER = text("SELECT request_hash, result FROM idempotency WHERE principal = :principal AND key = :key")
-_BIND = text(
-    "UPDATE idempotency SET result = CAST(:result AS jsonb) WHERE principal = :principal AND key = :key"
-)
+_BIND = text("UPDATE idempotency SET result = CAST(:result AS jsonb) WHERE principal = :principal AND key = :key")
 
 
 def request_hash(operation: str, request: Mapping[str, object]) -> bytes:
@@ -49,12 +47,10 @@ async def claim(
     """
     digest = request_hash(operation, request)
     values = {"principal": actor.principal, "key": key}
-    row = await session.exec(
-        _CLAIM, params={**values, "request_hash": digest, "operation": operation, "now": now}
-    )
+    row = await session.execute(_CLAIM, params={**values, "request_hash": digest, "operation": operation, "now": now})
     if row.first() is not None:
         return None
-    earlier = (await session.exec(_EARLIER, params=values)).one()
+    earlier = (await session.execute(_EARLIER, params=values)).one()
     if earlier.request_hash != digest:
         raise IdempotencyConflict
     return dict(earlier.result)
@@ -63,7 +59,7 @@ async def claim(
 async def bind(session: AsyncSession, actor: Actor, *, key: UUID, result: Mapping[str, object]) -> None:
     """Keep the reference to what this key has led to."""
     canonical = json.dumps(result, default=_plain)
-    await session.exec(_BIND, params={"principal": actor.principal, "key": key, "result": canonical})
+    await session.execute(_BIND, params={"principal": actor.principal, "key": key, "result": canonical})
 
 
 def _plain(value: object) -> object:

@@ -9,9 +9,7 @@ from sqlalchemy.engine import make_url
 FOLDER = Path(__file__).parent
 
 
-def configuration(
-    owner_url: str, *, app_role: str = "benefits_app", worker_role: str = "benefits_worker"
-) -> Config:
+def configuration(owner_url: str, *, app_role: str = "benefits_app", worker_role: str = "benefits_worker") -> Config:
     """Alembic's configuration for one database; role names are what policies and grants are written for."""
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every test: one cluster a run, one migrated template, one clone for the run, rows deleted after."""
+"""A real PostgreSQL for every test: one cluster a run, migrated once, rows deleted after each test that writes."""
 
 import os
 import shutil
@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 from sqlalchemy.engine import URL, make_url
 

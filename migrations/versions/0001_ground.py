@@ -6,6 +6,10 @@ revision = "0001"
 down_revision = None
 
 
+REVEALED = """person_id IN
+    (SELECT c.person_id FROM citizen AS c WHERE c.id = ANY ((SELECT identity_citizens())::integer[]))"""
+
+
 def upgrade() -> None:
     identity()
     people()
@@ -122,7 +126,7 @@ def people() -> None:
         CONSTRAINT citizen_programme_fkey FOREIGN KEY (programme_id) REFERENCES programme,
         CONSTRAINT citizen_person_programme_key UNIQUE (person_id, programme_id),
         CONSTRAINT citizen_cohort_is_five_years CHECK (birth_cohort % 5 = 0),
-        CONSTRAINT citizen_registration_known CHECK (registration_kind IN ('REGISTERED', 'RESIDENT')),
+        CONSTRAINT citizen_registration_known CHECK (registration_kind IN ('REGISTERED', 'PERMIT')),
         CONSTRAINT citizen_scored_while_joined CHECK (scored_from IS NULL OR left_at IS NULL)
     );
     CREATE UNIQUE INDEX citizen_identity ON citizen (programme_id, identity_digest);
@@ -191,14 +195,13 @@ def people() -> None:
     grant("person_key", app="SELECT, INSERT, DELETE", worker="SELECT, INSERT, DELETE")
     wall(
         "person",
-        app="""id = (SELECT identity_person())
+        app=f"""id = (SELECT identity_person())
             OR issuer || ' ' || subject = (SELECT nullif(current_setting('app.sign_in', true), ''))
-            OR id IN (SELECT c.person_id FROM citizen AS c WHERE c.id = ANY ((SELECT identity_citizens())::integer[]))""",
+            OR {REVEALED.replace("person_id", "id", 1)}""",
     )
     wall(
         "person_key",
-        app="""person_id = (SELECT identity_person())
-            OR person_id IN (SELECT c.person_id FROM citizen AS c WHERE c.id = ANY ((SELECT identity_citizens())::integer[]))""",
+        app=f"person_id = (SELECT identity_person()) OR {REVEALED}",
     )
     wall(
         "citizen",
@@ -212,8 +215,7 @@ def people() -> None:
     )
     wall(
         "presence_code",
-        app="""person_id = (SELECT identity_person())
-            OR person_id IN (SELECT c.person_id FROM citizen AS c WHERE c.id = ANY ((SELECT identity_citizens())::integer[]))""",
+        app=f"person_id = (SELECT identity_person()) OR {REVEALED}",
     )
     wall(
         "refresh_session",
@@ -266,8 +268,7 @@ def consent() -> None:
     grant("consent", app="SELECT, INSERT, UPDATE", worker="SELECT, INSERT, UPDATE")
     grant("access_event", app="SELECT, INSERT", worker="SELECT, INSERT")
     # A shop or an officer has to learn whether consent stands, for the one citizen revealed to the transaction.
-    revealed = """person_id = (SELECT identity_person())
-        OR person_id IN (SELECT c.person_id FROM citizen AS c WHERE c.id = ANY ((SELECT identity_citizens())::integer[]))"""
+    revealed = f"person_id = (SELECT identity_person()) OR {REVEALED}"
     wall("consent", app=revealed)
     wall("access_event", app=revealed)
     append_only("access_event")

@@ -5,9 +5,7 @@ from migrations.dialect import grant, run, wall
 revision = "0005"
 down_revision = "0004"
 
-ORGANISER = (
-    """organisation_id = (SELECT identity_organisation()) AND (SELECT identity_role()) = 'organiser'"""
-)
+ORGANISER = """organisation_id = (SELECT identity_organisation()) AND (SELECT identity_role()) = 'organiser'"""
 OWN = "volunteer_id = (SELECT identity_volunteer())"
 
 
