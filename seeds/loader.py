@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from domain.programmes.rules.checks import check_programme
 from domain.programmes.rules.document import ProgrammeDocument
 from domain.programmes.rules.parse import parse_programme
 from domain.programmes.rules.problems import FORM, Place, Problem
@@ -37,4 +38,7 @@ def read_file(path: Path) -> ProgrammeDocument:
     document = parse_programme(text, path.name)
     if isinstance(document, list):
         raise ProgrammeFileError(document)
+    problems = check_programme(document, path.name)
+    if problems:
+        raise ProgrammeFileError(problems)
     return document

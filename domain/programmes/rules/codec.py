@@ -82,9 +82,7 @@ def _decode_scalar(kind: type, raw: object, place: Place) -> object:
         return float(raw)
     if type(raw) is not kind:
         if place.key.endswith(".points"):
-            place.refuse(
-                "R8", f"points must be one whole number, here {raw!r}: {why('R8')}. Give one number."
-            )
+            place.refuse("R8", f"points must be one whole number, here {raw!r}: {why('R8')}. Give one number.")
         else:
             place.refuse(FORM, f"{NAMES[kind]} is needed here, not {raw!r}. Correct the value.")
         return REFUSED
@@ -141,9 +139,7 @@ def _decode_union(members: tuple[object, ...], raw: object, place: Place) -> obj
     known = {str(vars(kind)["kind"]): kind for kind in kinds}
     tag = raw.get("kind") if isinstance(raw, Mapping) else None
     if not isinstance(raw, Mapping) or tag not in known:
-        place.at("kind").refuse(
-            FORM, f"kind {tag!r} is not in the closed list. Use one of {', '.join(known)}."
-        )
+        place.at("kind").refuse(FORM, f"kind {tag!r} is not in the closed list. Use one of {', '.join(known)}.")
         return REFUSED
     return decode(known[tag], {key: value for key, value in raw.items() if key != "kind"}, place)
 
@@ -188,8 +184,6 @@ def _build(kind: Callable[..., object], values: dict[str, object], place: Place)
     try:
         return kind(**values)
     except ValueError as problem:
-        rule = (
-            "R25" if place.key.endswith("baseline") else "R6" if place.key.endswith("legal_basis") else FORM
-        )
+        rule = "R25" if place.key.endswith("baseline") else "R6" if place.key.endswith("legal_basis") else FORM
         place.refuse(rule, f"{problem}. Write the missing part.")
         return REFUSED

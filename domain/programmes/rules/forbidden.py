@@ -89,10 +89,7 @@ FORBIDDEN_WORDS: Final[tuple[tuple[str, str], ...]] = (
         (word, "R3")
         for word in ("信访", "上访", "宗教", "民族", "计划生育", "生育", "入党", "党员", "工会", "网络言论")
     ),
-    *(
-        (word, "R3")
-        for word in ("petition", "religio", "ethnic", "family planning", "party member", "trade union")
-    ),
+    *((word, "R3") for word in ("petition", "religio", "ethnic", "family planning", "party member", "trade union")),
     *((word, "R15") for word in ("学历", "学位", "职称", "职务", "收入", "纳税", "捐款", "捐资", "劳动模范")),
     *((word, "R15") for word in ("degree", "salary", "income", "donation", "donated", "model worker")),
     *((word, "R16") for word in ("信用修复", "credit repair")),

@@ -137,9 +137,7 @@ def _expand(table: Table, references: Mapping[str, Reference], place: Place) -> 
         elif isinstance(keys, list):
             marks += [_mark(str(key), reference) for key in keys]
         else:
-            where.at(code).refuse(
-                FORM, f'a list of keys or "{REST}" is needed here. Name the values it states.'
-            )
+            where.at(code).refuse(FORM, f'a list of keys or "{REST}" is needed here. Name the values it states.')
     table["sources"] = marks
 
 

@@ -214,6 +214,4 @@ Condition: TypeAlias = (
 Way: TypeAlias = tuple[Condition, ...]
 
 # A way that holds one of these rests on the score.
-SCORE_CONDITIONS = frozenset(
-    {ConditionKind.MIN_POINTS, ConditionKind.MIN_GRADE, ConditionKind.MIN_FIELD_POINTS}
-)
+SCORE_CONDITIONS = frozenset({ConditionKind.MIN_POINTS, ConditionKind.MIN_GRADE, ConditionKind.MIN_FIELD_POINTS})

@@ -1,0 +1,84 @@
+"""Which programme documents are refused: the whole file, and everything in it."""
+
+from domain.programmes.rules.checks_products import check_products
+from domain.programmes.rules.checks_rule_set import check_rule_set, check_sources, refuse_twins, refuse_words
+from domain.programmes.rules.document import ProgrammeDocument
+from domain.programmes.rules.forbidden import RULES, why
+from domain.programmes.rules.problems import FORM, LINK, RANGE, Place, Problem
+from domain.programmes.rules.terms import ConsentPurpose, OrganisationKind
+
+YOUNGEST_VOLUNTEER = 8
+STARS = 5
+DELIVERERS = (OrganisationKind.DEPARTMENT, OrganisationKind.UTILITY)
+
+
+def check_programme(document: ProgrammeDocument, file: str) -> list[Problem]:
+    """Every reason why this programme may not be loaded; an empty list means that it may."""
+    place = Place(file=file)
+    _check_settings(document, place)
+    _check_texts(document, place)
+    _check_lists(document, place)
+    _check_catalogue(document, place)
+    check_rule_set(document.rule_set, {entry.code for entry in document.catalogue}, place.at("rule_set"))
+    check_products(document, place)
+    _check_refused(document, place)
+    check_sources(document, document.sources, place)
+    return place.problems
+
+
+def _check_settings(document: ProgrammeDocument, place: Place) -> None:
+    if document.volunteer_minimum_age < YOUNGEST_VOLUNTEER:
+        place.at("volunteer_minimum_age").refuse(
+            "R20", f"children under {YOUNGEST_VOLUNTEER} do not volunteer, even with consent. Raise the age."
+        )
+    for key in ("volunteer_daily_hours", "volunteer_yearly_hours"):
+        if getattr(document, key) < 1:
+            place.at(key).refuse("R16", f"the cap of hours is missing: {why('R16')}. Give one above zero.")
+    for key in ("confirm_working_days", "announced_days", "baseline_valid_months"):
+        if getattr(document, key) < 1:
+            place.at(key).refuse(RANGE, "this must be at least 1. Correct it.")
+    stars = document.stars_hours
+    if len(stars) != STARS or list(stars) != sorted(set(stars)) or stars[0] < 1:
+        place.at("stars_hours").refuse(RANGE, f"{STARS} rising numbers of hours are needed. Correct the list.")
+
+
+def _check_texts(document: ProgrammeDocument, place: Place) -> None:
+    where = place.at("consent_texts")
+    purposes = [text.purpose for text in document.consent_texts]
+    refuse_twins(purposes, where)
+    for purpose in ConsentPurpose:
+        if purpose not in purposes:
+            where.item(purpose).refuse("R9", f"the consent text is missing: {why('R9')}. Write it.")
+
+
+def _check_lists(document: ProgrammeDocument, place: Place) -> None:
+    refuse_twins((one.code for one in document.organisations), place.at("organisations"))
+    refuse_twins((one.code for one in document.groups), place.at("groups"))
+    refuse_twins((one.code for one in document.activity_types), place.at("activity_types"))
+    for group in document.groups:
+        refuse_words(group.title, place.at("groups").item(group.code).at("title"))
+    for activity in document.activity_types:
+        refuse_words(activity.title, place.at("activity_types").item(activity.code).at("title"))
+    if OrganisationKind.VOLUNTEER_BODY not in {one.kind for one in document.organisations}:
+        place.at("organisations").refuse("R17", f"no volunteer body confirms hours: {why('R17')}. Add one.")
+
+
+def _check_catalogue(document: ProgrammeDocument, place: Place) -> None:
+    where = place.at("catalogue")
+    refuse_twins((entry.code for entry in document.catalogue), where)
+    kinds = {one.code: one.kind for one in document.organisations}
+    for entry in document.catalogue:
+        here = where.item(entry.code)
+        refuse_words(entry.title, here.at("title"))
+        if kinds.get(entry.department) not in DELIVERERS:
+            here.at("department").refuse(LINK, f"{entry.department} is no department of the file. Add it.")
+        if not 1 <= entry.retention_months <= 60:
+            here.at("retention_months").refuse("R13", f"{entry.retention_months} months: {why('R13')}. Use 1 to 60.")
+        check_sources(entry, entry.sources, here)
+
+
+def _check_refused(document: ProgrammeDocument, place: Place) -> None:
+    where = place.at("refused")
+    for one in document.refused:
+        if one.rule not in RULES:
+            where.item(one.phrase).at("rule").refuse(FORM, f"{one.rule} is no rule. Use R1 to R25.")
