@@ -165,7 +165,7 @@ class Settings(BaseModel):
             vault_key=_vault_key(_secret(environment.vault_key, vault_key)),
             token_signing_key=_signing_key(_secret(environment.token_signing_key, signing_key)),
             token_previous_keys=_previous_keys(environment.token_previous_keys),
-            public_url=_address("PUBLIC_URL", public_url),
+            public_url=_address("PUBLIC_URL", public_url).rstrip("/"),
             oidc_issuer=_address("OIDC_ISSUER", issuer) if issuer else None,
             oidc_client_id=environment.oidc_client_id,
             oidc_client_secret=secret.get_secret_value() if secret else None,
@@ -273,7 +273,7 @@ def _address(name: str, url: str | None) -> str:
             "is no https:// address, so tokens and codes could be read on the way",
             "use one that starts with https://",
         )
-    return url.rstrip("/")
+    return url
 
 
 def _kept_secrets(folder: Path) -> dict[str, str]:

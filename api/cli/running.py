@@ -1,0 +1,120 @@
+"""Runs the server, the worker, or both in this process, until the process is asked to stop."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+import asyncpg
+import uvicorn
+
+import migrations
+from api.app import create_app
+from api.cli.terminal import Advance
+from api.database import WorkerDatabase
+from api.embedded import Urls
+from api.errors import CannotStart
+from api.logs import configure_logs
+from api.settings import Settings, role_in
+from api.worker import work
+from domain.vault import Vault
+
+_OLDEST_SERVER = 180000
+_CONNECT_LIMIT_S = 5.0
+_DRAIN_LIMIT_S = 10
+_LONGEST_MESSAGE_BYTES = 65_536
+
+
+def bring_forward(databases: Urls) -> None:
+    """Migrates the database to the newest step, if it is one that we can use."""
+    check(databases.owner)
+    migrations.upgrade(databases.owner, app_role=role_in(databases.app), worker_role=role_in(databases.worker))
+
+
+def check(url: str) -> None:
+    """Raises CannotStart when the database does not answer or is too old."""
+    asyncio.run(check_server(url))
+
+
+def fill(settings: Settings, advance: Advance) -> None:
+    """Loads the demonstration cities, or tops up what time has eaten."""
+    if find_spec("seeds.demo") is not None:
+        asyncio.run(import_module("seeds.demo").seed(settings, advance))
+
+
+async def check_server(url: str) -> None:
+    """Raises CannotStart when the database does not answer or is too old."""
+    try:
+        connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_CONNECT_LIMIT_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        reason = str(error) or "no answer"
+        raise CannotStart(
+            f"The database does not let {role_in(url)} in ({reason}): check the address and that it runs."
+        ) from error
+    version = connection.get_server_version()
+    await connection.close()
+    if version.major * 10000 < _OLDEST_SERVER:
+        raise CannotStart(f"The database is PostgreSQL {version.major}: this program needs 18 or later, so upgrade it.")
+
+
+def serve_until_stopped(
+    settings: Settings, listener: socket.socket, *, announce: Callable[[], None], with_worker: bool
+) -> None:
+    """Serves on the listener; `announce` is called as soon as requests are answered."""
+    configure_logs()
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=_LONGEST_MESSAGE_BYTES,
+        timeout_graceful_shutdown=_DRAIN_LIMIT_S,
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(_AnnouncingServer(config, announce), settings, listener, with_worker=with_worker))
+
+
+def work_until_stopped(settings: Settings) -> None:
+    """Runs the worker alone, until the process is asked to stop."""
+    configure_logs()
+    asyncio.run(_work_until_signalled(settings))
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says when it has begun to answer, which its library writes into a log only."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+async def _serve(server: uvicorn.Server, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(_work(settings, stopping)) if with_worker else None
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stopping.set()
+        if worker is not None:
+            await asyncio.wait({worker}, timeout=_DRAIN_LIMIT_S)
+
+
+async def _work_until_signalled(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await _work(settings, stopping)
+
+
+async def _work(settings: Settings, stopping: asyncio.Event) -> None:
+    database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key))
+    try:
+        await work(database, stopping)
+    finally:
+        await database.dispose()
