@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import URL, make_url
 
 import migrations
 from api.database import Database, WorkerDatabase
@@ -19,25 +18,24 @@ REFERENCE_ROWS = {"alembic_version", "clock", "catalogue_version"}
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Embedded]:
-    """PostgreSQL as a child process, in a folder of its own; on a memory disk where there is one."""
+def cluster_folder() -> Iterator[Path]:
+    """Where the cluster lives: on a memory disk where there is one."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - the folder is private
     folder = Path(tempfile.mkdtemp(prefix="benefits-", dir=memory))
-    embedded = Embedded(folder)
-    try:
-        embedded.start()
-        yield embedded
-    finally:
-        embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def urls(cluster: Embedded) -> Urls:
-    """The three addresses of the migrated database."""
-    urls = cluster.start()
-    migrations.upgrade(str(urls.owner))
-    return urls
+def urls(cluster_folder: Path) -> Iterator[Urls]:
+    """The three addresses of the migrated database, while PostgreSQL runs as our child process."""
+    embedded = Embedded(cluster_folder)
+    try:
+        urls = embedded.start()
+        migrations.upgrade(urls.owner)
+        yield urls
+    finally:
+        embedded.stop()
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +57,3 @@ async def worker(urls: Urls, vault: Vault) -> AsyncIterator[WorkerDatabase]:
     worker = WorkerDatabase(urls.worker, vault)
     yield worker
     await worker.dispose()
-
-
-def dsn(url: str | URL) -> str:
-    """The same address for asyncpg itself."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

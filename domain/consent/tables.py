@@ -1,0 +1,69 @@
+"""What people agreed to, and who looked at them.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class ConsentText(SQLModel, table=True):
+    __tablename__ = "consent_text"
+    __table_args__ = (ForeignKeyConstraint(["programme_id"], ["programme.id"], name="consent_text_programme_fkey"),)
+
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    purpose: str = Field(primary_key=True, sa_type=Text)
+    version: int = Field(primary_key=True, sa_type=Integer)
+    title: dict[str, Any] = Field(sa_type=JSONB)
+    body: dict[str, Any] = Field(sa_type=JSONB)
+    digest: str = Field(sa_type=Text)
+
+
+class Consent(SQLModel, table=True):
+    __tablename__ = "consent"
+    __table_args__ = (
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="consent_person_fkey"),
+        ForeignKeyConstraint(
+            ["programme_id", "purpose", "version"],
+            ["consent_text.programme_id", "consent_text.purpose", "consent_text.version"],
+            name="consent_text_fkey",
+        ),
+        Index(
+            "consent_live",
+            "person_id",
+            "programme_id",
+            "purpose",
+            unique=True,
+            postgresql_where=text("(withdrawn_at IS NULL)"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    person_id: int = Field(sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    purpose: str = Field(sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    given_at: datetime = Field(sa_type=DateTime(timezone=True))
+    withdrawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class AccessEvent(SQLModel, table=True):
+    __tablename__ = "access_event"
+    __table_args__ = (
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="access_event_person_fkey"),
+        Index("access_event_person", "person_id", "programme_id", text("id DESC")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    person_id: int = Field(sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    actor: dict[str, Any] = Field(sa_type=JSONB)
+    role: str = Field(sa_type=Text)
+    actor_person_id: int | None = Field(default=None, sa_type=BigInteger)
+    purpose: str = Field(sa_type=Text)
+    what: dict[str, Any] = Field(sa_type=JSONB)

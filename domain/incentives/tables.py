@@ -1,0 +1,74 @@
+"""Products, the shops that give them, and budgets.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class Product(SQLModel, table=True):
+    __tablename__ = "product"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "code", "version", name="product_version_key"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="product_programme_fkey"),
+        ForeignKeyConstraint(["provider_id"], ["organisation.id"], name="product_provider_fkey"),
+        Index(
+            "product_current",
+            "programme_id",
+            "code",
+            unique=True,
+            postgresql_where=text("(status = ANY (ARRAY['PUBLISHED'::text, 'SUSPENDED'::text]))"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    code: str = Field(sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    status: str = Field(sa_type=Text)
+    provider_id: int = Field(sa_type=BigInteger)
+    content: dict[str, Any] = Field(sa_type=JSONB)
+    available_from: date | None = Field(default=None, sa_type=Date)
+    available_until: date | None = Field(default=None, sa_type=Date)
+    baseline_checked_on: date = Field(sa_type=Date)
+
+
+class ProductShop(SQLModel, table=True):
+    __tablename__ = "product_shop"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="product_shop_organisation_fkey"),
+        ForeignKeyConstraint(["product_id"], ["product.id"], name="product_shop_product_fkey"),
+        Index("product_shop_organisation", "organisation_id"),
+    )
+
+    product_id: int = Field(primary_key=True, sa_type=BigInteger)
+    organisation_id: int = Field(primary_key=True, sa_type=BigInteger)
+
+
+class Budget(SQLModel, table=True):
+    __tablename__ = "budget"
+    __table_args__ = (ForeignKeyConstraint(["programme_id"], ["programme.id"], name="budget_programme_fkey"),)
+
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    window_start: date = Field(primary_key=True, sa_type=Date)
+    window_end: date | None = Field(default=None, sa_type=Date)
+    unit: str = Field(sa_type=Text)
+    total: int = Field(sa_type=BigInteger)
+    reserved: int = Field(sa_type=BigInteger)
+    spent: int = Field(sa_type=BigInteger)

@@ -1,0 +1,129 @@
+"""Presentations, redemptions, and what has been used of an allowance.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class Presentation(SQLModel, table=True):
+    __tablename__ = "presentation"
+    __table_args__ = (
+        UniqueConstraint("code_mac", name="presentation_code_key"),
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="presentation_citizen_fkey"),
+        ForeignKeyConstraint(["product_id"], ["product.id"], name="presentation_product_fkey"),
+        ForeignKeyConstraint(["held_by"], ["terminal.id"], name="presentation_terminal_fkey"),
+        Index(
+            "presentation_citizen",
+            "citizen_id",
+            "product_id",
+            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text]))"),
+        ),
+        Index(
+            "presentation_typed",
+            "typed_mac",
+            unique=True,
+            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text]))"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    citizen_id: int = Field(sa_type=Integer)
+    programme_id: int = Field(sa_type=SmallInteger)
+    product_id: int = Field(sa_type=BigInteger)
+    voucher_kind: str | None = Field(default=None, sa_type=Text)
+    code_mac: bytes | None = Field(default=None, sa_type=LargeBinary)
+    typed_mac: bytes | None = Field(default=None, sa_type=LargeBinary)
+    match_number: int = Field(sa_type=SmallInteger)
+    status: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    held_by: int | None = Field(default=None, sa_type=BigInteger)
+    held_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    refusal: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    redemption_id: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ScanAttempt(SQLModel, table=True):
+    __tablename__ = "scan_attempt"
+    __table_args__ = (ForeignKeyConstraint(["terminal_id"], ["terminal.id"], name="scan_attempt_terminal_fkey"),)
+
+    terminal_id: int = Field(primary_key=True, sa_type=BigInteger)
+    minute: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
+    wrong: int = Field(sa_type=Integer)
+
+
+class Redemption(SQLModel, table=True):
+    __tablename__ = "redemption"
+    __table_args__ = (
+        UniqueConstraint("receipt_number", name="redemption_receipt_key"),
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="redemption_organisation_fkey"),
+        ForeignKeyConstraint(["product_id"], ["product.id"], name="redemption_product_fkey"),
+        ForeignKeyConstraint(["terminal_id"], ["terminal.id"], name="redemption_terminal_fkey"),
+        Index("redemption_organisation", "organisation_id", text("id DESC")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    product_id: int = Field(sa_type=BigInteger)
+    product_code: str = Field(sa_type=Text)
+    organisation_id: int = Field(sa_type=BigInteger)
+    terminal_id: int | None = Field(default=None, sa_type=BigInteger)
+    receipt_number: str = Field(sa_type=Text)
+    merchant_ref: str | None = Field(default=None, sa_type=Text)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    status: str = Field(sa_type=Text)
+    basis: int | None = Field(default=None, sa_type=Integer)
+    relief: int | None = Field(default=None, sa_type=Integer)
+    holder_pays: int | None = Field(default=None, sa_type=Integer)
+    unit: str | None = Field(default=None, sa_type=Text)
+    due_on: date | None = Field(default=None, sa_type=Date)
+    match_number: int | None = Field(default=None, sa_type=SmallInteger)
+    budget_window: date | None = Field(default=None, sa_type=Date)
+    budget_taken: int = Field(sa_type=BigInteger)
+    owed_fen: int = Field(sa_type=BigInteger)
+    changed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    change_reason: str | None = Field(default=None, sa_type=Text)
+
+
+class RedemptionHolder(SQLModel, table=True):
+    __tablename__ = "redemption_holder"
+    __table_args__ = (
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="redemption_holder_citizen_fkey"),
+        ForeignKeyConstraint(["redemption_id"], ["redemption.id"], name="redemption_holder_redemption_fkey"),
+        Index("redemption_holder_citizen", "citizen_id", text("redemption_id DESC")),
+    )
+
+    redemption_id: int = Field(primary_key=True, sa_type=BigInteger)
+    citizen_id: int = Field(sa_type=Integer)
+    holder: bytes = Field(sa_type=LargeBinary)
+    allowance_window: date = Field(sa_type=Date)
+    allowance_taken: int = Field(sa_type=Integer)
+
+
+class AllowanceUse(SQLModel, table=True):
+    __tablename__ = "allowance_use"
+
+    holder: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    window_start: date = Field(primary_key=True, sa_type=Date)
+    window_end: date | None = Field(default=None, sa_type=Date)
+    used: int = Field(sa_type=Integer)

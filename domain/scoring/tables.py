@@ -1,0 +1,79 @@
+"""Records, what became of them, scores and their changes.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, DateTime, ForeignKeyConstraint, Index, Integer, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class CreditRecord(SQLModel, table=True):
+    __tablename__ = "credit_record"
+    __table_args__ = (
+        ForeignKeyConstraint(["item_id"], ["item.id"], name="credit_record_item_fkey"),
+        {"postgresql_partition_by": "HASH (citizen_id)"},
+    )
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    item_id: int = Field(sa_type=Integer)
+    source_id: int = Field(primary_key=True, sa_type=BigInteger)
+    ref_hash: int = Field(primary_key=True, sa_type=BigInteger)
+    quantity_x100: int | None = Field(default=None, sa_type=Integer)
+    occurred_on: date = Field(sa_type=Date)
+    ended_on: date | None = Field(default=None, sa_type=Date)
+    determined_on: date | None = Field(default=None, sa_type=Date)
+    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class RecordDocument(SQLModel, table=True):
+    __tablename__ = "record_document"
+    __table_args__ = ({"postgresql_partition_by": "HASH (citizen_id)"},)
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    source_id: int = Field(primary_key=True, sa_type=BigInteger)
+    ref_hash: int = Field(primary_key=True, sa_type=BigInteger)
+    source_ref: str = Field(sa_type=Text)
+    document_id: str | None = Field(default=None, sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    corrects: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RecordEvent(SQLModel, table=True):
+    __tablename__ = "record_event"
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    source_id: int = Field(primary_key=True, sa_type=BigInteger)
+    ref_hash: int = Field(primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
+    state: str = Field(sa_type=Text)
+
+
+class Score(SQLModel, table=True):
+    __tablename__ = "score"
+    __table_args__ = (
+        ForeignKeyConstraint(["rule_set_id"], ["rule_set.id"], name="score_rule_set_fkey"),
+        {"postgresql_partition_by": "HASH (citizen_id)"},
+    )
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    rule_set_id: int = Field(sa_type=Integer)
+    points: int = Field(sa_type=Integer)
+    as_of: date = Field(sa_type=Date)
+    valid_until: date | None = Field(default=None, sa_type=Date)
+    computed_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ScoreChange(SQLModel, table=True):
+    __tablename__ = "score_change"
+    __table_args__ = (Index("score_change_citizen", "citizen_id", text("id DESC")),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    citizen_id: int = Field(sa_type=Integer)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    before: int = Field(sa_type=Integer)
+    after: int = Field(sa_type=Integer)
+    cause: dict[str, Any] = Field(sa_type=JSONB)

@@ -1,0 +1,71 @@
+"""The tables that belong to no room: the audit trail, the outbox and the idempotency keys.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class AuditEvent(SQLModel, table=True):
+    __tablename__ = "audit_event"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    programme_id: int | None = Field(default=None, sa_type=SmallInteger)
+    actor_person_id: int | None = Field(default=None, sa_type=BigInteger)
+    role: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    object: dict[str, Any] = Field(sa_type=JSONB)
+
+
+class AuditLink(SQLModel, table=True):
+    __tablename__ = "audit_link"
+    __table_args__ = (
+        UniqueConstraint("position", name="audit_link_position_key"),
+        ForeignKeyConstraint(["audit_id"], ["audit_event.id"], name="audit_link_event_fkey"),
+    )
+
+    audit_id: int = Field(primary_key=True, sa_type=BigInteger)
+    position: int = Field(sa_type=BigInteger)
+    previous: bytes = Field(sa_type=LargeBinary)
+    hash: bytes = Field(sa_type=LargeBinary)
+
+
+class Outbox(SQLModel, table=True):
+    __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_unsent", "id", postgresql_where=text("(sent_at IS NULL)")),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    topic: str = Field(sa_type=Text)
+    person_id: int | None = Field(default=None, sa_type=BigInteger)
+    subject: str = Field(sa_type=Text)
+    sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Idempotency(SQLModel, table=True):
+    __tablename__ = "idempotency"
+
+    principal: str = Field(primary_key=True, sa_type=Text)
+    key: UUID = Field(primary_key=True, sa_type=Uuid)
+    request_hash: bytes = Field(sa_type=LargeBinary)
+    operation: str = Field(sa_type=Text)
+    result: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -1,0 +1,121 @@
+"""Volunteers, events, sign-ups and stretches of service.
+
+The CHECKs, policies and triggers stand in the migrations.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+
+class Volunteer(SQLModel, table=True):
+    __tablename__ = "volunteer"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "number", name="volunteer_number_key"),
+        UniqueConstraint("person_id", "programme_id", name="volunteer_person_programme_key"),
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="volunteer_person_fkey"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="volunteer_programme_fkey"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    person_id: int = Field(sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    number: str = Field(sa_type=Text)
+    wrapped_key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    sealed_call_name: bytes | None = Field(default=None, sa_type=LargeBinary)
+    minor_until: date | None = Field(default=None, sa_type=Date)
+    registered_at: datetime = Field(sa_type=DateTime(timezone=True))
+    left_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Event(SQLModel, table=True):
+    __tablename__ = "event"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="event_organisation_fkey"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="event_programme_fkey"),
+        Index("event_organisation", "organisation_id", "starts_at"),
+        Index("event_programme", "programme_id", "ends_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    organisation_id: int = Field(sa_type=BigInteger)
+    title: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    place: str = Field(sa_type=Text)
+    lat: float | None = Field(default=None, sa_type=Float(53))
+    lon: float | None = Field(default=None, sa_type=Float(53))
+    starts_at: datetime = Field(sa_type=DateTime(timezone=True))
+    ends_at: datetime = Field(sa_type=DateTime(timezone=True))
+    capacity: int = Field(sa_type=Integer)
+    taken: int = Field(sa_type=Integer)
+    activity_type: str = Field(sa_type=Text)
+    minimum_age: int | None = Field(default=None, sa_type=Integer)
+    cancelled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    created_by: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class SignUp(SQLModel, table=True):
+    __tablename__ = "sign_up"
+    __table_args__ = (
+        ForeignKeyConstraint(["event_id"], ["event.id"], name="sign_up_event_fkey"),
+        ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="sign_up_volunteer_fkey"),
+        Index("sign_up_volunteer", "volunteer_id"),
+    )
+
+    event_id: int = Field(primary_key=True, sa_type=BigInteger)
+    volunteer_id: int = Field(primary_key=True, sa_type=BigInteger)
+    status: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Service(SQLModel, table=True):
+    __tablename__ = "service"
+    __table_args__ = (
+        UniqueConstraint("event_id", "volunteer_id", "started_at", name="service_once"),
+        ForeignKeyConstraint(["event_id"], ["event.id"], name="service_event_fkey"),
+        ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="service_volunteer_fkey"),
+        Index(
+            "service_awaiting",
+            "organisation_id",
+            "id",
+            postgresql_where=text("(status = 'AWAITING_CONFIRMATION'::text)"),
+        ),
+        Index(
+            "service_checked_in", "volunteer_id", unique=True, postgresql_where=text("(status = 'CHECKED_IN'::text)")
+        ),
+        Index("service_volunteer", "volunteer_id", text("started_at DESC")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    organisation_id: int = Field(sa_type=BigInteger)
+    event_id: int = Field(sa_type=BigInteger)
+    volunteer_id: int = Field(sa_type=BigInteger)
+    started_at: datetime = Field(sa_type=DateTime(timezone=True))
+    ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    minutes: int | None = Field(default=None, sa_type=Integer)
+    status: str = Field(sa_type=Text)
+    entered_by: str = Field(sa_type=Text)
+    entered_by_person: int | None = Field(default=None, sa_type=BigInteger)
+    decided_by_person: int | None = Field(default=None, sa_type=BigInteger)
+    decided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    reason: str | None = Field(default=None, sa_type=Text)
+    confirm_by: date | None = Field(default=None, sa_type=Date)
+    signals: list[str] = Field(sa_type=ARRAY(Text))
+    ref_hash: int | None = Field(default=None, sa_type=BigInteger)
