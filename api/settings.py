@@ -7,6 +7,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -188,7 +189,9 @@ def remembered_address(folder: Path) -> str:
     try:
         return (folder / "address").read_text()
     except OSError as error:
-        raise CannotStart(f"No demo has run in {folder}: start it with `benefits demo --data {folder}`.") from error
+        raise CannotStart(
+            f"No demo has run in {folder}: start it with `benefits demo --data {quote(str(folder))}`."
+        ) from error
 
 
 def _required(name: str, value: object, remedy: str) -> None:

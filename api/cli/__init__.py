@@ -10,14 +10,14 @@ from api.cli.terminal import complain
 from api.errors import CannotStart
 
 app = App(name="benefits", help="Citizen Credit Benefits: a benefits-only citizen credit programme.")
-app.command("api.cli.demo:demo")
-app.command("api.cli.serve:serve")
-app.command("api.cli.serve:worker")
-app.command("api.cli.upkeep:migrate")
-app.command("api.cli.doctor:doctor")
+app.command("api.cli.demo:demo", help="Start the whole service with eight demonstration cities.")
+app.command("api.cli.serve:serve", help="Serve the API.")
+app.command("api.cli.serve:worker", help="Run the jobs that nobody waits for.")
+app.command("api.cli.upkeep:migrate", help="Bring the tables of the database up to date.")
+app.command("api.cli.doctor:doctor", help="Examine the database: version, roles, grants, row security.")
 
 rules = App(name="rules", help="Look at programme files.")
-rules.command("api.cli.papers:check")
+rules.command("api.cli.papers:check", help="Say what is wrong with programme files.")
 app.command(rules)
 
 

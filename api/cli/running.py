@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import asyncpg
 import uvicorn
@@ -46,12 +47,17 @@ def fill(settings: Settings, advance: Advance) -> None:
 
 async def check_server(url: str) -> None:
     """Raises CannotStart when the database does not answer or is too old."""
+    place = urlsplit(url).netloc.rpartition("@")[2] or "its socket"
     try:
         connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_CONNECT_LIMIT_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-        reason = str(error) or "no answer"
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise CannotStart(
-            f"The database does not let {role_in(url)} in ({reason}): check the address and that it runs."
+            f"The database at {place} refuses {role_in(url)} ({error}): check the address and the password."
+        ) from error
+    except (OSError, TimeoutError) as error:
+        reason = getattr(error, "strerror", None) or "no answer in time"
+        raise CannotStart(
+            f"The database at {place} cannot be reached ({reason}): check the address and that it runs."
         ) from error
     version = connection.get_server_version()
     await connection.close()

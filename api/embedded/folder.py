@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from api.errors import CannotStart
 
@@ -57,7 +58,7 @@ def join(folder: Path) -> Urls:
             ) from error
         except OSError as error:
             raise EmbeddedError(
-                f"No database is running in {folder}: start it with `benefits demo --data {folder}`."
+                f"No database is running in {folder}: start it with `benefits demo --data {quote(str(folder))}`."
             ) from error
     return urls(folder)
 
@@ -85,8 +86,6 @@ def prepare(folder: Path) -> None:
 
 def erase(folder: Path) -> None:
     """Empties a folder of ours that nobody is using. Raises EmbeddedError."""
-    if folder.exists() and any(folder.iterdir()) and not is_ours(folder):
-        raise EmbeddedError(f"The folder {folder} was not made by this program: it is not erased.")
     with claimed(folder):
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
