@@ -37,6 +37,7 @@ LEEWAY_S: Final = 30
 MAX_TOKEN_CHARS: Final = 4096
 REFRESH_LIFETIME_S: Final = 30 * 24 * 3600
 EXCHANGE_LIFETIME_S: Final = 60
+CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 _CACHE_SIZE: Final = 20_000
 _SECRET_BYTES: Final = 32
@@ -66,7 +67,7 @@ class Fault(StrEnum):
     CLAIMS = "The access token lacks something or says it wrongly. Sign in again."
 
 
-class TokenRefused(Exception):  # noqa: N818 (refusals are named like the domain's)
+class TokenRefused(Exception):
     """An access token that is not believed."""
 
     def __init__(self, fault: Fault) -> None:
