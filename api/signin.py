@@ -48,6 +48,7 @@ _COOKIE: Final = "signin"
 _COOKIE_LIFETIME_S: Final = 600
 _MAX_FORM_BYTES: Final = 8192
 _MAX_FIELD_CHARS: Final = 2000
+_MAX_KEPT_CHARS: Final = 500  # A browser drops a cookie of more than 4 kB.
 _FORM: Final = "application/x-www-form-urlencoded"
 _NO_STORE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _PUBLIC: Final = {"Cache-Control": "public, max-age=300"}
@@ -206,6 +207,8 @@ class SignIn:
 
 def _pending(fields: Mapping[str, str], redirect_uris: frozenset[str]) -> _Pending:
     """A sign-in as the app asks for it. Raises SignInRefused."""
+    if any(len(value) > _MAX_KEPT_CHARS for value in fields.values()):
+        raise SignInRefused(Fault.BAD_REQUEST)
     redirect_uri = fields.get("redirect_uri")
     if redirect_uri is not None and redirect_uri not in redirect_uris:
         raise SignInRefused(Fault.BAD_REDIRECT)

@@ -3,21 +3,14 @@
 Signing in first, since nobody has an identity before it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, TextClause, text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Caller, Role
-
-
-async def _run(session: AsyncSession, statement: TextClause, values: Mapping[str, object]) -> CursorResult[Any]:
-    """One statement on the session's own connection."""
-    return await (await session.connection()).execute(statement, values)
 
 
 # Signing in: who somebody is at their issuer.
@@ -59,13 +52,13 @@ class SealedProfile:
 
 async def person_signing_in(session: AsyncSession, *, issuer: str, subject: str, now: datetime) -> int:
     """The person behind an issuer's subject, found or created; from here on this transaction is theirs."""
-    result = await _run(session, _SIGN_IN, {"issuer": issuer, "subject": subject, "now": now})
+    result = await session.execute(_SIGN_IN, {"issuer": issuer, "subject": subject, "now": now})
     return int(result.scalar_one())
 
 
 async def ensure_person_key(session: AsyncSession, *, person_id: int, fresh_key: bytes) -> bytes:
     """The person's wrapped data key: the one that stands, or else the fresh one."""
-    result = await _run(session, _ENSURE_PERSON_KEY, {"person_id": person_id, "fresh_key": fresh_key})
+    result = await session.execute(_ENSURE_PERSON_KEY, {"person_id": person_id, "fresh_key": fresh_key})
     return bytes(result.scalar_one())
 
 
@@ -77,7 +70,7 @@ async def keep_profile(session: AsyncSession, *, person_id: int, profile: Sealed
         "identity_ref": profile.identity_ref,
         "identity_digest": profile.identity_digest,
     }
-    await _run(session, _KEEP_PROFILE, {"person_id": person_id, **sealed})
+    await session.execute(_KEEP_PROFILE, {"person_id": person_id, **sealed})
 
 
 # Signing in: which post somebody holds.
@@ -131,14 +124,14 @@ async def staff_post(
 ) -> Post | None:
     """The person's post in this role, not blocked; the oldest when there are several and none is named."""
     wanted = {"role": role.value, "programme_id": programme_id, "organisation_id": organisation_id}
-    row = (await _run(session, _STAFF_POST, {"person_id": person_id, **wanted})).one_or_none()
+    row = (await session.execute(_STAFF_POST, {"person_id": person_id, **wanted})).one_or_none()
     return None if row is None else Post(organisation_id=row.organisation_id, terminal_id=row.terminal_id)
 
 
 async def pair_terminal(session: AsyncSession, *, person_id: int, programme_id: int, pairing_mac: bytes) -> Post | None:
     """Binds a cashier to the terminal that shows this code; the code is used up by it."""
     wanted = {"programme_id": programme_id, "pairing_mac": pairing_mac}
-    row = (await _run(session, _PAIR_TERMINAL, {"person_id": person_id, **wanted})).one_or_none()
+    row = (await session.execute(_PAIR_TERMINAL, {"person_id": person_id, **wanted})).one_or_none()
     return None if row is None else Post(organisation_id=row.organisation_id, terminal_id=row.terminal_id)
 
 
@@ -199,13 +192,12 @@ class Rotation:
 
 async def show_session(session: AsyncSession, *, session_id: UUID) -> None:
     """Lets this transaction see the one session whose token was presented."""
-    await _run(session, _SHOW_SESSION, {"session_id": str(session_id)})
+    await session.execute(_SHOW_SESSION, {"session_id": str(session_id)})
 
 
 async def add_session(session: AsyncSession, *, caller: Caller, ticket: Ticket) -> None:
     """Opens a session for a caller; so far only the one-time code of the ticket leads into it."""
-    await _run(
-        session,
+    await session.execute(
         _ADD_SESSION,
         {
             "session_id": ticket.session_id,
@@ -229,7 +221,7 @@ async def rotate_session(session: AsyncSession, *, rotation: Rotation, at: datet
         "new_hash": rotation.new_hash,
         "expires_at": rotation.expires_at,
     }
-    row = (await _run(session, _ROTATE_SESSION, {**change, "at": at})).one_or_none()
+    row = (await session.execute(_ROTATE_SESSION, {**change, "at": at})).one_or_none()
     if row is None:
         return None
     return Caller(
@@ -244,4 +236,4 @@ async def rotate_session(session: AsyncSession, *, rotation: Rotation, at: datet
 async def end_session(session: AsyncSession, *, session_id: UUID, at: datetime, reason: str) -> bool:
     """Ends a live session for good; False if there is none."""
     ending = {"session_id": session_id, "at": at, "reason": reason}
-    return (await _run(session, _END_SESSION, ending)).one_or_none() is not None
+    return (await session.execute(_END_SESSION, ending)).one_or_none() is not None
