@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Caller, Role
 
-
 # Signing in: who somebody is at their issuer.
 
 _SIGN_IN = text("SELECT sign_in(:issuer, :subject, :now)")
