@@ -22,6 +22,11 @@ def upgrade(owner_url: str, revision: str = "head", **roles: str) -> None:
     command.upgrade(configuration(owner_url, **roles), revision)
 
 
+def script(owner_url: str, **roles: str) -> None:
+    """Print the SQL of all steps instead of running it, for a linter or a database administrator."""
+    command.upgrade(configuration(owner_url, **roles), "head", sql=True)
+
+
 def downgrade(owner_url: str, revision: str, **roles: str) -> None:
     """Take the database back to a named step; `base` empties it."""
     command.downgrade(configuration(owner_url, **roles), revision)

@@ -9,12 +9,15 @@ from sqlalchemy.pool import NullPool
 
 config = context.config
 
+_LIMITS = ("SET LOCAL lock_timeout = '5s'", "SET LOCAL statement_timeout = '10min'")
+
 
 def run_migrations(connection: Connection) -> None:
     """All outstanding steps in one transaction."""
     context.configure(connection=connection, transaction_per_migration=False)
     with context.begin_transaction():
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        for limit in _LIMITS:
+            connection.execute(text(limit))
         context.run_migrations()
 
 
@@ -27,4 +30,16 @@ async def migrate() -> None:
     await engine.dispose()
 
 
-asyncio.run(migrate())
+def print_script() -> None:
+    """The same steps as SQL text, on standard output."""
+    context.configure(dialect_name="postgresql", as_sql=True)
+    with context.begin_transaction():
+        for limit in _LIMITS:
+            context.execute(limit)
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    print_script()
+else:
+    asyncio.run(migrate())

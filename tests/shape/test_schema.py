@@ -129,7 +129,11 @@ async def test_append_only_tables_refuse_change_by_trigger_and_by_privilege(urls
 async def test_no_role_of_the_server_stands_above_the_policies(urls: Urls) -> None:
     found = await rows(
         urls,
-        "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls OR rolcreaterole) AND rolname IN ('benefits_owner', 'benefits_app', 'benefits_worker')",
+        """
+        SELECT rolname FROM pg_roles
+        WHERE rolname IN ('benefits_owner', 'benefits_app', 'benefits_worker')
+          AND (rolsuper OR rolbypassrls OR rolcreaterole)
+        """,
     )
     assert found == []
 
