@@ -198,7 +198,7 @@ class Issuer:
     async def _fetched(self, url: str) -> dict[str, Any]:
         async with self._client() as client:
             with _translated(Fault.ISSUER_UNREACHABLE):
-                response = await client.get(url, withhold_token=True)
+                response = await client.request("GET", url, withhold_token=True)
                 document = response.raise_for_status().json()
         return document if isinstance(document, dict) else {}
 

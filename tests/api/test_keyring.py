@@ -54,9 +54,7 @@ def test_two_tokens_of_one_second_differ(keyring: Keyring) -> None:
     assert mint_access_token(keyring, CASHIER, now=NOW) != mint_access_token(keyring, CASHIER, now=NOW)
 
 
-@pytest.mark.parametrize(
-    "caller", [ANONYMOUS, Caller(role=Role.WORKER, person_id=1), Caller(role=Role.CITIZEN)]
-)
+@pytest.mark.parametrize("caller", [ANONYMOUS, Caller(role=Role.WORKER, person_id=1), Caller(role=Role.CITIZEN)])
 def test_no_token_is_minted_without_a_person_and_a_role_of_people(keyring: Keyring, caller: Caller) -> None:
     with pytest.raises(ValueError, match="a token needs a person"):
         mint_access_token(keyring, caller, now=NOW)
@@ -100,9 +98,7 @@ def pem_of(key: Any) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-@pytest.mark.parametrize(
-    "key", [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)]
-)
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)])
 def test_only_p256_keys_sign_and_verify(key: Any) -> None:
     with pytest.raises(ValueError, match="P-256 private key"):
         Keyring(issuer=ISSUER, signing_key=pem_of(key))
