@@ -46,6 +46,7 @@ class Volunteer(SQLModel, table=True):
 class Event(SQLModel, table=True):
     __tablename__ = "event"
     __table_args__ = (
+        UniqueConstraint("organisation_id", "ref", name="event_ref_key"),
         ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="event_organisation_fkey"),
         ForeignKeyConstraint(["programme_id"], ["programme.id"], name="event_programme_fkey"),
         Index("event_organisation", "organisation_id", "starts_at"),
@@ -67,7 +68,9 @@ class Event(SQLModel, table=True):
     activity_type: str = Field(sa_type=Text)
     minimum_age: int | None = Field(default=None, sa_type=Integer)
     cancelled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    cancelled_reason: str | None = Field(default=None, sa_type=Text)
     created_by: int | None = Field(default=None, sa_type=BigInteger)
+    ref: str | None = Field(default=None, sa_type=Text)
 
 
 class SignUp(SQLModel, table=True):
@@ -76,6 +79,9 @@ class SignUp(SQLModel, table=True):
         ForeignKeyConstraint(["event_id"], ["event.id"], name="sign_up_event_fkey"),
         ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="sign_up_volunteer_fkey"),
         Index("sign_up_volunteer", "volunteer_id"),
+        Index(
+            "sign_up_waiting", "event_id", "at", "volunteer_id", postgresql_where=text("(status = 'WAITING'::text)")
+        ),
     )
 
     event_id: int = Field(primary_key=True, sa_type=BigInteger)
@@ -115,7 +121,7 @@ class Service(SQLModel, table=True):
     entered_by_person: int | None = Field(default=None, sa_type=BigInteger)
     decided_by_person: int | None = Field(default=None, sa_type=BigInteger)
     decided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    reason: str | None = Field(default=None, sa_type=Text)
+    sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)
     confirm_by: date | None = Field(default=None, sa_type=Date)
     signals: list[str] = Field(sa_type=ARRAY(Text))
     ref_hash: int | None = Field(default=None, sa_type=BigInteger)

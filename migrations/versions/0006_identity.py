@@ -18,6 +18,7 @@ BEHIND_DOORS = (
     "redemption",
     "redemption_holder",
     "service",
+    "sign_up",
     "volunteer",
 )
 
@@ -25,8 +26,10 @@ BEHIND_DOORS = (
 def upgrade() -> None:
     for table in BEHIND_DOORS:
         run(f"CREATE POLICY {table}_doors ON {table} FOR SELECT TO CURRENT_USER USING (true)")
+    run("CREATE POLICY sign_up_seats ON sign_up FOR UPDATE TO CURRENT_USER USING (true)")
     assume()
     doors()
+    seats()
 
 
 def assume() -> None:
@@ -147,8 +150,47 @@ def doors() -> None:
     """)
 
 
+def seats() -> None:
+    run("""
+    -- A volunteer: how many stand before me, myself included? Nobody learns who.
+    CREATE FUNCTION waiting_position(p_event bigint) RETURNS integer LANGUAGE sql STABLE SECURITY DEFINER
+        SET search_path = public
+        RETURN (
+            SELECT count(*)::integer FROM sign_up AS m
+            JOIN sign_up AS w ON w.event_id = m.event_id AND w.status = 'WAITING'
+                AND (w.at, w.volunteer_id) <= (m.at, m.volunteer_id)
+            WHERE m.event_id = p_event AND m.volunteer_id = identity_volunteer() AND m.status = 'WAITING');
+    -- A volunteer who has just given up a seat, with the event's row locked: it goes to whoever has waited longest.
+    -- Gives the person to be told, or null when nobody waits.
+    CREATE FUNCTION seat_first_waiting(p_event bigint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = public AS $$
+    DECLARE
+        v_volunteer bigint;
+    BEGIN
+        SELECT w.volunteer_id INTO v_volunteer FROM sign_up AS w
+        WHERE w.event_id = p_event AND w.status = 'WAITING'
+          AND EXISTS (SELECT FROM sign_up AS m WHERE m.event_id = p_event
+              AND m.volunteer_id = identity_volunteer() AND m.status = 'CANCELLED')
+        ORDER BY w.at, w.volunteer_id
+        LIMIT 1
+        FOR UPDATE OF w;
+        IF v_volunteer IS NULL THEN
+            RETURN NULL;
+        END IF;
+        UPDATE event SET taken = taken + 1 WHERE id = p_event AND taken < capacity AND cancelled_at IS NULL;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        UPDATE sign_up SET status = 'SIGNED_UP' WHERE event_id = p_event AND volunteer_id = v_volunteer;
+        RETURN (SELECT v.person_id FROM volunteer AS v WHERE v.id = v_volunteer);
+    END $$;
+    """)
+
+
 def downgrade() -> None:
     run("""
+    DROP FUNCTION seat_first_waiting(bigint);
+    DROP FUNCTION waiting_position(bigint);
     DROP FUNCTION terminal_open(bigint);
     DROP FUNCTION reveal_by_presence(bytea, timestamptz);
     DROP FUNCTION reveal_by_services(bigint[]);
@@ -159,3 +201,4 @@ def downgrade() -> None:
     """)
     for table in BEHIND_DOORS:
         run(f"DROP POLICY {table}_doors ON {table}")
+    run("DROP POLICY sign_up_seats ON sign_up")

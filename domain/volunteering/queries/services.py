@@ -1,0 +1,163 @@
+"""SQL over stretches of service: a volunteer's own, and those that wait for an organiser."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.volunteering.rules.services import AwaitedService, Stretch
+
+# A stretch lasts a day at most, so older ones can only matter while they are open.
+_STRETCHES = text("""
+    SELECT s.id, s.event_id, s.organisation_id, e.ends_at AS event_ends_at, s.started_at, s.ended_at, s.minutes, s.status
+    FROM service AS s
+    JOIN event AS e ON e.id = s.event_id
+    WHERE s.volunteer_id = :volunteer AND (s.status = 'CHECKED_IN' OR s.started_at > :since)
+    ORDER BY s.started_at DESC, s.id DESC
+""")
+_BEGIN = text("""
+    INSERT INTO service (programme_id, organisation_id, event_id, volunteer_id, started_at, status, entered_by)
+    VALUES (:programme, :organisation, :event, :volunteer, :at, 'CHECKED_IN', :entered_by)
+    RETURNING id
+""")
+_LAPSE = text("""
+    UPDATE service SET status = 'LAPSED', signals = array_append(signals, 'NO_CHECK_OUT')
+    WHERE id = ANY (CAST(:services AS bigint[])) AND status = 'CHECKED_IN'
+""")
+_END = text("""
+    UPDATE service
+    SET ended_at = :ended_at, minutes = :minutes, status = 'AWAITING_CONFIRMATION', confirm_by = :confirm_by,
+        signals = array_remove(signals, 'NO_CHECK_OUT') || CAST(:signals AS text[]),
+        entered_by = CASE WHEN :offline THEN 'OFFLINE_CODE' ELSE entered_by END
+    WHERE id = :service
+""")
+_MINUTES = text("""
+    SELECT coalesce(sum(s.minutes) FILTER (WHERE s.started_at >= :day_from AND s.started_at < :day_until), 0) AS of_day,
+        coalesce(sum(s.minutes), 0) AS of_year
+    FROM service AS s
+    WHERE s.volunteer_id = :volunteer AND s.started_at >= :year_from AND s.started_at < :year_until
+      AND s.status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED', 'CONFIRMED')
+""")
+_LOCK_AWAITED = text("""
+    SELECT s.id, s.event_id, s.organisation_id, s.volunteer_id, v.person_id AS volunteer_person_id, v.wrapped_key,
+        s.entered_by_person, s.status, s.started_at, s.ended_at, s.minutes
+    FROM service AS s
+    JOIN volunteer AS v ON v.id = s.volunteer_id
+    WHERE s.id = ANY (CAST(:services AS bigint[])) AND s.organisation_id = :organisation
+    ORDER BY s.id
+    FOR NO KEY UPDATE OF s
+""")
+_CONFIRM = text("""
+    UPDATE service AS s
+    SET status = 'CONFIRMED', decided_by_person = :person, decided_at = :now, ref_hash = d.ref_hash
+    FROM unnest(CAST(:services AS bigint[]), CAST(:ref_hashes AS bigint[])) AS d (id, ref_hash)
+    WHERE s.id = d.id
+""")
+_REJECT = text("""
+    UPDATE service
+    SET status = 'REJECTED', decided_by_person = :person, decided_at = :now, sealed_reason = :sealed_reason
+    WHERE id = :service
+""")
+_REVEAL = text("SELECT service_id, citizen_id FROM reveal_by_services(CAST(:services AS bigint[]))")
+# Hours count for whoever has joined, from the day of joining, and only while volunteering is consented to.
+_SCORED = text("""
+    SELECT s.id, c.id AS citizen_id
+    FROM service AS s
+    JOIN volunteer AS v ON v.id = s.volunteer_id
+    JOIN citizen AS c ON c.person_id = v.person_id AND c.programme_id = s.programme_id
+    WHERE s.id = ANY (CAST(:services AS bigint[]))
+      AND CAST(s.started_at AT TIME ZONE :timezone AS date) >= c.scored_from
+      AND s.minutes > 0
+      AND EXISTS (
+          SELECT FROM consent AS k
+          WHERE k.person_id = v.person_id AND k.programme_id = s.programme_id AND k.purpose = 'volunteering'
+            AND k.withdrawn_at IS NULL)
+    ORDER BY c.id, s.id
+""")
+
+
+async def stretches(session: AsyncSession, *, volunteer_id: int, since: datetime) -> list[Stretch]:
+    """A volunteer's stretches since an instant, whoever organised them, and any that is still open; newest first."""
+    rows = await session.execute(_STRETCHES, {"volunteer": volunteer_id, "since": since})
+    return [Stretch(**row._mapping) for row in rows]
+
+
+async def begin(
+    session: AsyncSession,
+    *,
+    event: tuple[int, int, int],
+    volunteer_id: int,
+    at: datetime,
+    entered_by: str,
+) -> int:
+    """Checks in. `event`: its programme, organisation and id."""
+    programme_id, organisation_id, event_id = event
+    values = {"programme": programme_id, "organisation": organisation_id, "event": event_id}
+    row = await session.execute(_BEGIN, {**values, "volunteer": volunteer_id, "at": at, "entered_by": entered_by})
+    return int(row.scalar_one())
+
+
+async def lapse(session: AsyncSession, *, service_ids: Sequence[int]) -> None:
+    """Closes stretches whose check-out was forgotten."""
+    await session.execute(_LAPSE, {"services": list(service_ids)})
+
+
+async def end(
+    session: AsyncSession,
+    *,
+    service_id: int,
+    ended_at: datetime,
+    minutes: int,
+    offline: bool,
+    marks: tuple[date, Sequence[str]],
+) -> None:
+    """Checks out; the stretch now waits for somebody else. `marks`: confirm by which day, and the signals."""
+    confirm_by, signals = marks
+    values = {"service": service_id, "ended_at": ended_at, "minutes": minutes, "offline": offline}
+    await session.execute(_END, {**values, "confirm_by": confirm_by, "signals": list(signals)})
+
+
+async def minutes_given(
+    session: AsyncSession, *, volunteer_id: int, day: tuple[datetime, datetime], year: tuple[datetime, datetime]
+) -> tuple[int, int]:
+    """Minutes given so far in a day and in a year, confirmed or waiting."""
+    values = {"day_from": day[0], "day_until": day[1], "year_from": year[0], "year_until": year[1]}
+    row = (await session.execute(_MINUTES, {"volunteer": volunteer_id, **values})).one()
+    return int(row.of_day), int(row.of_year)
+
+
+async def lock_awaited(
+    session: AsyncSession, *, service_ids: Sequence[int], organisation_id: int | None
+) -> dict[int, AwaitedService]:
+    """Stretches of one organisation, locked in the order of their ids."""
+    rows = await session.execute(_LOCK_AWAITED, {"services": list(service_ids), "organisation": organisation_id})
+    return {row.id: AwaitedService(**row._mapping) for row in rows}
+
+
+async def confirm(
+    session: AsyncSession, *, ref_hashes: dict[int, int], person_id: int | None, now: datetime
+) -> None:
+    """Confirms stretches; each keeps the hash under which its credit record stands."""
+    values = {"services": list(ref_hashes), "ref_hashes": list(ref_hashes.values()), "person": person_id, "now": now}
+    await session.execute(_CONFIRM, values)
+
+
+async def reject(
+    session: AsyncSession, *, service_id: int, person_id: int | None, sealed_reason: bytes | None, now: datetime
+) -> None:
+    """Rejects a stretch."""
+    values = {"service": service_id, "person": person_id, "sealed_reason": sealed_reason, "now": now}
+    await session.execute(_REJECT, values)
+
+
+async def reveal(session: AsyncSession, *, service_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Opens this transaction to those who gave these stretches and have joined as citizens."""
+    return (await session.execute(_REVEAL, {"services": list(service_ids)})).all()
+
+
+async def scored(session: AsyncSession, *, service_ids: Sequence[int], timezone: str) -> dict[int, int]:
+    """Of the revealed, the stretches that count for a score, with the citizen of each."""
+    rows = await session.execute(_SCORED, {"services": list(service_ids), "timezone": timezone})
+    return {row.id: row.citizen_id for row in rows}
