@@ -22,6 +22,7 @@ class CreditRecord(SQLModel, table=True):
     item_id: int = Field(sa_type=Integer)
     source_id: int = Field(primary_key=True, sa_type=BigInteger)
     ref_hash: int = Field(primary_key=True, sa_type=BigInteger)
+    document_hash: int | None = Field(default=None, sa_type=BigInteger)
     quantity_x100: int | None = Field(default=None, sa_type=Integer)
     occurred_on: date = Field(sa_type=Date)
     ended_on: date | None = Field(default=None, sa_type=Date)
@@ -50,6 +51,14 @@ class RecordEvent(SQLModel, table=True):
     ref_hash: int = Field(primary_key=True, sa_type=BigInteger)
     at: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
     state: str = Field(sa_type=Text)
+
+
+class Delivery(SQLModel, table=True):
+    __tablename__ = "delivery"
+
+    source_id: int = Field(primary_key=True, sa_type=BigInteger)
+    reference: int = Field(primary_key=True, sa_type=BigInteger)
+    content: int = Field(sa_type=BigInteger)
 
 
 class Score(SQLModel, table=True):

@@ -14,13 +14,14 @@ BY_SOURCE = f"""{OWN} OR (source_id = (SELECT identity_organisation())
 
 def upgrade() -> None:
     run("""
-    -- Narrow on purpose: ten million people have thirteen of these each. ref_hash is the first 8 bytes of the
-    -- SHA-256 of the source's own reference.
+    -- Narrow on purpose: ten million people have thirteen of these each. ref_hash and document_hash are the first
+    -- 8 bytes of the SHA-256 of the source's own reference, and of the document's number where there is one.
     CREATE TABLE credit_record (
         citizen_id integer NOT NULL,
         item_id integer NOT NULL,
         source_id bigint NOT NULL,
         ref_hash bigint NOT NULL,
+        document_hash bigint,
         quantity_x100 integer,
         occurred_on date NOT NULL,
         ended_on date,
@@ -50,6 +51,14 @@ def upgrade() -> None:
         CONSTRAINT record_event_pkey PRIMARY KEY (citizen_id, source_id, ref_hash, at),
         CONSTRAINT record_event_state_known CHECK (state IN
             ('ANNOUNCED', 'ACTIVE', 'CONTESTED', 'CORRECTED', 'WITHDRAWN', 'DECLINED', 'REPAIRED'))
+    );
+    -- Which references a source has used, alike for members and for everybody else: delivering a line again gets the
+    -- same answer whether or not anything was kept. Both are keyed digests, the second of the whole line.
+    CREATE TABLE delivery (
+        source_id bigint NOT NULL,
+        reference bigint NOT NULL,
+        content bigint NOT NULL,
+        CONSTRAINT delivery_pkey PRIMARY KEY (source_id, reference)
     );
     CREATE TABLE score (
         citizen_id integer NOT NULL,
@@ -84,10 +93,12 @@ def upgrade() -> None:
 def walls() -> None:
     grant("credit_record, record_document", app="SELECT, INSERT", worker="SELECT, INSERT, DELETE")
     grant("record_event, score_change", app="SELECT, INSERT", worker="SELECT, INSERT")
+    grant("delivery", worker="SELECT, INSERT")
     grant("score", app="SELECT, INSERT, UPDATE, DELETE", worker="SELECT, INSERT, UPDATE, DELETE")
     wall("credit_record", app=OWN, check=BY_SOURCE)
     wall("record_document", app=OWN, check=BY_SOURCE)
     wall("record_event", app=OWN, check=BY_SOURCE)
+    wall("delivery", app="false")
     wall("score", app=OWN)
     wall("score_change", app=OWN)
     append_only("record_event")
@@ -95,5 +106,5 @@ def walls() -> None:
 
 
 def downgrade() -> None:
-    for table in ("score_change", "score", "record_event", "record_document", "credit_record"):
+    for table in ("score_change", "score", "delivery", "record_event", "record_document", "credit_record"):
         run(f"DROP TABLE {table}")
