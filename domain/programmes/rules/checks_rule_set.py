@@ -8,7 +8,9 @@ from domain.programmes.rules.codec import encode, to_json
 from domain.programmes.rules.document import (
     GENERAL,
     Allowance,
+    Band,
     CatalogueEntry,
+    Field,
     Item,
     Product,
     ProgrammeDocument,
@@ -227,11 +229,17 @@ def check_sources(part: Part, sources: tuple[SourceMark, ...], place: Place) -> 
             place.at("sources").refuse(SOURCES, f"the mark {mark} names no value here. Correct its spelling.")
 
 
-def _stated(part: Part | Shape | Allowance) -> dict[str, object]:
+def _stated(part: Part | Band | Field | Shape | Allowance) -> dict[str, object]:
     """The fields that do not hold their default: somebody chose them."""
     stated: dict[str, object] = {}
     for one in dataclasses.fields(part):
         value = getattr(part, one.name)
-        if value != one.default:
-            stated[one.name] = _stated(value) if one.name in ("shape", "allowance") else encode(value)
+        if value == one.default:
+            continue
+        if one.name in ("shape", "allowance"):
+            stated[one.name] = _stated(value)
+        elif one.name in ("bands", "fields"):
+            stated[one.name] = [_stated(inner) for inner in value]
+        else:
+            stated[one.name] = encode(value)
     return stated

@@ -99,7 +99,7 @@ def _listed(table: Table, key: str, place: Place) -> Iterator[tuple[Table, Place
 
 
 def value_keys(table: Mapping[str, object]) -> list[str]:
-    """The keys of a table that need a mark: shapes and allowances by key, ways by number, bands by code."""
+    """The keys of a table that need a mark: shapes and allowances by key, ways by number, bands and fields by code."""
     keys: list[str] = []
     for key, value in table.items():
         if key in UNMARKED:
@@ -109,7 +109,8 @@ def value_keys(table: Mapping[str, object]) -> list[str]:
         elif key == "ways" and isinstance(value, list):
             keys += [f"ways.{number}" for number in range(1, len(value) + 1)]
         elif key in ("bands", "fields") and isinstance(value, list):
-            keys += [f"{key}.{one.get('code')}" for one in value if isinstance(one, Mapping)]
+            tables = [one for one in value if isinstance(one, Mapping)]
+            keys += [f"{key}.{one.get('code')}.{name}" for one in tables for name in one if name != "code"]
         else:
             keys.append(key)
     return keys
