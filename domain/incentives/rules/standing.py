@@ -1,0 +1,101 @@
+"""What is known of one citizen on one day, and the windows in which allowances and budgets are counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from domain.programmes.rules.document import Band, Group, Product, RuleSetDocument
+from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind, Window
+from domain.programmes.rules.windows import window_of
+from domain.values import Words, add_months
+
+HOURS = Words(zh="小时", en="hours")
+POINTS = Words(zh="分", en="points")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The parts of a programme on which a decision rests."""
+
+    rule_set: RuleSetDocument
+    groups: tuple[Group, ...] = ()
+    stars_hours: tuple[int, ...] = ()
+    baseline_valid_months: int
+
+    def group(self, code: str) -> Group:
+        """The group that a condition names."""
+        return next(group for group in self.groups if group.code == code)
+
+    def band(self, code: str) -> Band:
+        """The band that a condition names."""
+        return next(band for band in self.rule_set.bands if band.code == code)
+
+    def field_title(self, code: str) -> Words:
+        """What the field that a condition names is called."""
+        return next(field.title for field in self.rule_set.fields if field.code == code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What is published in one programme on one day: the rules in force, and every product version by its number."""
+
+    today: date
+    rule_set_id: int
+    rules: Rules
+    products: Mapping[int, Product]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One citizen on one day. Points are None without consent to the score, age when it is not known.
+
+    `allowance_used` holds what the current window has seen, `budget_left` what the current window still has;
+    a product that is missing has used nothing and has no money. Hours are hundredths of an hour.
+    """
+
+    today: date
+    points: int | None
+    gate_points: Mapping[str, int]
+    field_points: Mapping[str, int]
+    hours_year_x100: int = 0
+    hours_total_x100: int = 0
+    groups: frozenset[str] = frozenset()
+    age: int | None = None
+    registration: RegistrationKind | None = None
+    consents: frozenset[ConsentPurpose] = frozenset()
+    allowance_used: Mapping[str, int]
+    budget_left: Mapping[str, int]
+
+    def left(self, product: Product) -> int | None:
+        """What the allowance still gives in this window; None when it has no limit."""
+        quantity = product.allowance.quantity
+        if quantity is None or product.allowance.window is Window.USE:
+            return quantity
+        return max(0, quantity - self.allowance_used.get(product.code, 0))
+
+
+def stars_of(stars_hours: tuple[int, ...], hours_total_x100: int) -> int:
+    """How many of the thresholds the confirmed hours have reached."""
+    return sum(hours_total_x100 >= threshold * 100 for threshold in stars_hours)
+
+
+def allowance_window(product: Product, day: date) -> tuple[date, date | None]:
+    """The stretch of days in which uses of this product add up: [start, end)."""
+    return window_of(product.allowance.window, day, product.season or product.claim_window)
+
+
+def budget_window(product: Product, day: date) -> tuple[date, date | None] | None:
+    """The stretch of days that one row of the budget pays for; None without a budget."""
+    if product.budget is None:
+        return None
+    return window_of(product.budget.window, day, product.season or product.claim_window)
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Whole years; who was born on a 29th of February is a year older on the 1st of March."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+
+
+def baseline_holds(checked_on: date, valid_months: int, day: date) -> bool:
+    """Whether what everybody gets was checked recently enough for the product to be shown (R25)."""
+    return day < add_months(checked_on, valid_months)
