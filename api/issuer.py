@@ -189,8 +189,7 @@ class Issuer:
         if self._clock() < self._metadata_until:
             return self._metadata
         metadata = await self._fetched(self.settings.url.rstrip("/") + "/.well-known/openid-configuration")
-        safe = all(self._transport or _is_safe(metadata.get(name)) for name in _ENDPOINTS)
-        if metadata.get("issuer") != self.settings.url or not safe:
+        if not _is_sound(metadata, self.settings.url):
             raise SignInRefused(Fault.ISSUER_UNREACHABLE)
         self._metadata, self._metadata_until = metadata, self._clock() + METADATA_LIFETIME_S
         return metadata
@@ -218,7 +217,7 @@ class Issuer:
                 leeway=LEEWAY_S,
                 options={"require": ["iss", "sub", "aud", "exp", "iat"], "enforce_minimum_key_length": True},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError) as error:
             raise SignInRefused(Fault.BAD_IDENTITY) from error
         shared = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if shared else self.settings.client_id) != self.settings.client_id:
@@ -277,9 +276,18 @@ def _usable_key(entry: object) -> jwt.PyJWK | None:
     return key if key.algorithm_name in ALGORITHMS else None
 
 
-def _is_safe(url: object) -> bool:
+def _is_sound(metadata: Mapping[str, Any], issuer: str) -> bool:
+    """Whether a description is the issuer's own, and sends us only to its own address or over TLS."""
+    endpoints = [metadata.get(name) for name in _ENDPOINTS]
+    endpoints.append(metadata.get("userinfo_endpoint", issuer))
+    return metadata.get("issuer") == issuer and all(
+        isinstance(url, str) and (url.startswith(issuer) or _is_safe(url)) for url in endpoints
+    )
+
+
+def _is_safe(url: str) -> bool:
     """Over TLS, or to this very machine."""
-    parts = urlsplit(url if isinstance(url, str) else "")
+    parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _AT_HOME)
 
 

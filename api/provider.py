@@ -70,7 +70,7 @@ class ProviderAccount:
 class _Grant:
     """What a code or an access token of this provider stands for."""
 
-    subject: str
+    account: ProviderAccount
     challenge: str
     nonce: str
 
@@ -173,10 +173,11 @@ class DemoProvider:
             return _back(fields, mistake)
         if request.method == "GET":
             return HTMLResponse(_page(fields, self._accounts()), headers=_PAGE_HEADERS)
-        account = self._account(fields.get("subject", ""))
+        chosen = fields.get("subject")
+        account = next((account for account in self._accounts() if account.subject == chosen), None)
         if account is None:
             return _back(fields, {"error": "access_denied", "error_description": "Nobody was chosen."})
-        grant = _Grant(subject=account.subject, challenge=fields["code_challenge"], nonce=fields["nonce"])
+        grant = _Grant(account=account, challenge=fields["code_challenge"], nonce=fields["nonce"])
         return _back(fields, {"code": self._codes.put(grant, self._clock())})
 
     async def token(self, request: Request) -> Response:
@@ -203,21 +204,11 @@ class DemoProvider:
         if grant is None:
             refused = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             return JSONResponse({"error": "invalid_token"}, 401, {**_NO_STORE, **refused})
-        return JSONResponse(self._claims(grant), headers=_NO_STORE)
-
-    def _account(self, subject: str) -> ProviderAccount | None:
-        return next((account for account in self._accounts() if account.subject == subject), None)
-
-    def _claims(self, grant: _Grant) -> dict[str, str]:
-        account = self._account(grant.subject)
-        if account is None:
-            return {"sub": grant.subject}
-        claims = {"sub": account.subject, "name": account.name, IDENTITY_CLAIM: account.identity_ref}
-        return claims if account.birthdate is None else {**claims, "birthdate": account.birthdate.isoformat()}
+        return JSONResponse(_claims(grant.account), headers=_NO_STORE)
 
     def _identity_token(self, grant: _Grant, now: float) -> str:
         claims = {
-            **self._claims(grant),
+            **_claims(grant.account),
             "iss": self.issuer,
             "aud": self.client_id,
             "nonce": grant.nonce,
@@ -226,6 +217,11 @@ class DemoProvider:
         }
         headers = {"kid": thumbprint(self._key.public_key())}
         return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers=headers)
+
+
+def _claims(account: ProviderAccount) -> dict[str, str]:
+    claims = {"sub": account.subject, "name": account.name, IDENTITY_CLAIM: account.identity_ref}
+    return claims if account.birthdate is None else {**claims, "birthdate": account.birthdate.isoformat()}
 
 
 def _fits(grant: _Grant, form: Mapping[str, str], client_id: str, redirect_uri: str) -> bool:
