@@ -1,11 +1,4 @@
-"""The one definition of a score's lines, and everything that is read from it or written beside it.
-
-lines_cte(whose=OF_CITIZEN, rule_set=":rule_set", day=":today", known_at=":now") -> str
-    The lines of any citizens, by any rule set, as of any day, as known at any instant; the body of a CTE.
-    Columns: citizen_id, source_id, ref_hash, item_id, field_code, merit, occurred_on, ended_on, determined_on,
-    start_on, until_on, quantity_x100, state (ANNOUNCED | ACTIVE | CONTESTED), raw_points, points,
-    effect (COUNTED | CAPPED | CONTESTED | ANNOUNCED), cap (ITEM | FIELD | FACT, or null).
-"""
+"""The one definition of a score's lines."""
 
 from typing import Final
 

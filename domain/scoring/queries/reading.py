@@ -1,0 +1,133 @@
+"""What is read from the lines: the fragments of one citizen, and the lines of many."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.scoring.queries.lines import OF_CITIZENS, lines_cte
+from domain.scoring.rules import Line, line_of
+from domain.values import Fragment
+
+_LINE_KEYS: Final = """
+    'source_id', l.source_id, 'ref_hash', l.ref_hash, 'item_id', l.item_id, 'item', i.code, 'field', l.field_code,
+    'merit', l.merit, 'occurred_on', l.occurred_on, 'ended_on', l.ended_on, 'determined_on', l.determined_on,
+    'start_on', l.start_on, 'until_on', l.until_on, 'quantity_x100', l.quantity_x100, 'state', l.state,
+    'raw_points', l.raw_points, 'points', l.points, 'effect', l.effect, 'cap', l.cap"""
+LINE_JSON: Final = f"json_build_object({_LINE_KEYS})"
+_TOLD_LINE_JSON: Final = f"json_build_object({_LINE_KEYS}, 'source', o.name, 'evidence', d.evidence)"
+_TOLD_LINES: Final = """
+    lines AS l
+    JOIN item AS i ON i.id = l.item_id
+    LEFT JOIN organisation AS o ON o.id = l.source_id
+    LEFT JOIN record_document AS d
+        ON d.citizen_id = l.citizen_id AND d.source_id = l.source_id AND d.ref_hash = l.ref_hash
+"""
+_CTES: Final = {"lines": lines_cte()}
+_LINES_OF: Final = text(f"""
+    WITH lines AS ({lines_cte(whose=OF_CITIZENS)})
+    SELECT l.citizen_id, {LINE_JSON} AS line
+    FROM lines AS l
+    JOIN item AS i ON i.id = l.item_id
+    ORDER BY l.citizen_id, l.start_on, l.source_id, l.ref_hash
+""")
+
+
+async def lines_of(
+    session: AsyncSession, *, citizens: Sequence[int], rule_set_id: int, day: date, known_at: datetime
+) -> dict[int, list[Line]]:
+    """The lines of each of these citizens that this transaction may see."""
+    values = {"citizens": list(citizens), "rule_set": rule_set_id, "today": day, "now": known_at}
+    lines: dict[int, list[Line]] = defaultdict(list)
+    for row in await session.execute(_LINES_OF, params=values):
+        lines[row.citizen_id].append(line_of(row.line))
+    return lines
+
+
+def score_lines() -> Fragment:
+    """Every line of the citizen, oldest first; null for who has no score: not joined, left, or without consent."""
+    sql = f"""
+        SELECT CASE WHEN EXISTS (SELECT FROM citizen AS c WHERE c.id = :citizen AND c.scored_from IS NOT NULL) THEN (
+            SELECT coalesce(json_agg({_TOLD_LINE_JSON} ORDER BY l.start_on, l.source_id, l.ref_hash), '[]')
+            FROM {_TOLD_LINES}
+        ) END
+    """
+    return Fragment(sql=sql, ctes=_CTES)
+
+
+def score_records(name: str, *, first: int, after: tuple[date, int, int] | None = None) -> Fragment:
+    """The records that are not gone, newest first: those with a line."""
+    on, source, reference = after or (None, None, None)
+    sql = f"""
+        SELECT coalesce(json_agg(p.record ORDER BY p.start_on DESC, p.source_id DESC, p.ref_hash DESC), '[]')
+        FROM (
+            SELECT l.start_on, l.source_id, l.ref_hash, {_TOLD_LINE_JSON} AS record
+            FROM {_TOLD_LINES}
+            WHERE CAST(:{name}_on AS date) IS NULL
+                OR (l.start_on, l.source_id, l.ref_hash)
+                    < (CAST(:{name}_on AS date), CAST(:{name}_source AS bigint), CAST(:{name}_ref AS bigint))
+            ORDER BY l.start_on DESC, l.source_id DESC, l.ref_hash DESC
+            LIMIT CAST(:{name}_first AS integer) + 1
+        ) AS p
+    """
+    values = {f"{name}_on": on, f"{name}_source": source, f"{name}_ref": reference, f"{name}_first": first}
+    return Fragment(sql=sql, binds=values, ctes=_CTES)
+
+
+def score_history(name: str, *, first: int, after: tuple[int] | None = None) -> Fragment:
+    """Every change of the stored points with its cause, newest first."""
+    sql = f"""
+        SELECT coalesce(json_agg(p.change ORDER BY p.id DESC), '[]')
+        FROM (
+            SELECT h.id, json_build_object(
+                'id', h.id, 'at', h.at, 'before', h.before, 'after', h.after, 'cause', h.cause) AS change
+            FROM score_change AS h
+            WHERE h.citizen_id = :citizen
+                AND (CAST(:{name}_id AS bigint) IS NULL OR h.id < CAST(:{name}_id AS bigint))
+            ORDER BY h.id DESC
+            LIMIT CAST(:{name}_first AS integer) + 1
+        ) AS p
+    """
+    return Fragment(sql=sql, binds={f"{name}_id": after[0] if after else None, f"{name}_first": first})
+
+
+def score_forecast(name: str, *, until: date) -> Fragment:
+    """For each day up to and with `until` on which a line leaves: which ones, and what the lines add up to then."""
+    sql = f"""
+        SELECT coalesce(json_agg(
+            json_build_object('on', f.day, 'leaving', f.leaving, 'tallies', t.tallies) ORDER BY f.day), '[]')
+        FROM (
+            SELECT l.until_on AS day, json_agg(
+                json_build_object('item', i.code, 'occurred_on', l.occurred_on)
+                ORDER BY l.start_on, l.source_id, l.ref_hash) AS leaving
+            FROM lines AS l
+            JOIN item AS i ON i.id = l.item_id
+            WHERE l.until_on <= CAST(:{name}_until AS date)
+            GROUP BY l.until_on
+        ) AS f
+        CROSS JOIN LATERAL (
+            SELECT coalesce(json_agg(
+                json_build_object('field', s.field_code, 'merit', s.merit, 'points', s.points)), '[]') AS tallies
+            FROM (
+                SELECT n.field_code, n.merit, sum(n.points) AS points
+                FROM ({lines_cte(day="f.day")}) AS n
+                GROUP BY n.field_code, n.merit
+            ) AS s
+        ) AS t
+    """
+    return Fragment(sql=sql, binds={f"{name}_until": until}, ctes=_CTES)
+
+
+def stored_score() -> Fragment:
+    """The stored score, which is good from `as_of` until `valid_until` under its rule set, and else not used."""
+    return Fragment(
+        sql="""
+        SELECT json_build_object('points', k.points, 'rule_set_id', k.rule_set_id, 'as_of', k.as_of,
+            'valid_until', k.valid_until, 'computed_at', k.computed_at)
+        FROM score AS k
+        WHERE k.citizen_id = :citizen
+        """
+    )
