@@ -1,6 +1,7 @@
 """Runs the server, the worker, or both in this process, until the process is asked to stop."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from api.errors import CannotStart
 from api.logs import configure_logs
 from api.settings import Settings, role_in
 from api.worker import work
+from domain.actor import ANONYMOUS
 from domain.vault import Vault
 
 _OLDEST_SERVER = 180000
@@ -40,9 +42,22 @@ def check(url: str) -> None:
 
 
 def fill(settings: Settings, advance: Advance) -> None:
-    """Loads the demonstration cities, or tops up what time has eaten."""
-    if find_spec("seeds.demo") is not None:
-        asyncio.run(import_module("seeds.demo").seed(settings, advance))
+    """Loads the demonstration cities, and tops up what time has eaten."""
+    if find_spec("seeds.demo") is not None and find_spec("domain.scoring.actions") is not None:
+        asyncio.run(_fill(settings, advance))
+
+
+async def _fill(settings: Settings, advance: Advance) -> None:
+    demo = import_module("seeds.demo")
+    codes = demo.programme_codes()
+    database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key), pool_size=1)
+    try:
+        for done, code in enumerate(codes):
+            advance(done, len(codes))
+            async with database.transaction(ANONYMOUS) as unit:
+                await demo.seed_programme(unit.session, unit.now, code=code)
+    finally:
+        await database.dispose()
 
 
 async def check_server(url: str) -> None:
@@ -55,14 +70,20 @@ async def check_server(url: str) -> None:
             f"The database at {place} refuses {role_in(url)} ({error}): check the address and the password."
         ) from error
     except (OSError, TimeoutError) as error:
-        reason = getattr(error, "strerror", None) or "no answer in time"
         raise CannotStart(
-            f"The database at {place} cannot be reached ({reason}): check the address and that it runs."
+            f"The database at {place} cannot be reached ({_reason(error)}): check the address and that it runs."
         ) from error
     version = connection.get_server_version()
     await connection.close()
     if version.major * 10000 < _OLDEST_SERVER:
         raise CannotStart(f"The database is PostgreSQL {version.major}: this program needs 18 or later, so upgrade it.")
+
+
+def _reason(error: OSError) -> str:
+    """The system's word for it; a name that cannot be looked up has a negative number and words of its own."""
+    if error.errno is None:
+        return "no answer in time"
+    return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
 
 
 def serve_until_stopped(
