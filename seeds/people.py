@@ -5,6 +5,7 @@ demerit that can be contested, 4 has not joined, 5 is under 18; the others are d
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -15,7 +16,9 @@ from domain.programmes.rules.document import ProgrammeDocument
 from domain.programmes.rules.terms import OrganisationKind
 from domain.values import add_months
 
+ISSUER: Final = "demo"
 CITIZENS: Final = 45
+VOLUNTEERS: Final = 5
 EVERYTHING, ONE_SHORT, CONTESTABLE, NOT_JOINED, MINOR = 1, 2, 3, 4, 5
 
 _SURNAMES: Final = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧"
@@ -24,12 +27,13 @@ _CONSENTS: Final = ("score", "benefits", "volunteering", "account", "household")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
-    """Everybody of one programme, as of a day."""
+class Invented:
+    """One invented person: role and number are how a command names them."""
 
-    programme: str
-    settlers: tuple[Settler, ...]
-    labels: dict[str, str]
+    role: str
+    index: int
+    settler: Settler
+    label: str
 
 
 def subject_of(programme: str, role: str, index: int) -> str:
@@ -37,14 +41,11 @@ def subject_of(programme: str, role: str, index: int) -> str:
     return f"{programme}-{role}-{index}"
 
 
-def cast(document: ProgrammeDocument, today: date) -> Cast:
-    """All invented people of a programme."""
-    settlers = [_citizen(document, index, today) for index in range(1, CITIZENS + 1)]
-    labels = {subject_of(document.code, "citizen", index): _situation(index) for index in range(1, CITIZENS + 1)}
-    for settler, label in _staff(document, today):
-        settlers.append(settler)
-        labels[settler.subject] = label
-    return Cast(programme=document.code, settlers=tuple(settlers), labels=labels)
+def cast(document: ProgrammeDocument, today: date) -> tuple[Invented, ...]:
+    """All invented people of a programme, as of a day."""
+    citizens = [_citizen(document, index, today) for index in range(1, CITIZENS + 1)]
+    volunteers = [_volunteer(document, index, today) for index in range(1, VOLUNTEERS + 1)]
+    return (*citizens, *volunteers, *_staff(document, today))
 
 
 def _situation(index: int) -> str:
@@ -57,7 +58,7 @@ def _situation(index: int) -> str:
     }.get(index, "a citizen")
 
 
-def _citizen(document: ProgrammeDocument, index: int, today: date) -> Settler:
+def _citizen(document: ProgrammeDocument, index: int, today: date) -> Invented:
     subject = subject_of(document.code, "citizen", index)
     draw = random.Random(subject)
     since = add_months(today, -30)
@@ -67,12 +68,20 @@ def _citizen(document: ProgrammeDocument, index: int, today: date) -> Settler:
         groups=_groups(document, index, draw),
         consents=_CONSENTS,
     )
-    return _person(
+    settler = _person(
         subject,
         draw,
         born=_birth_date(index, draw, today),
         membership=None if index in (NOT_JOINED, MINOR) else membership,
     )
+    return Invented(role="citizen", index=index, settler=settler, label=_situation(index))
+
+
+def _volunteer(document: ProgrammeDocument, index: int, today: date) -> Invented:
+    subject = subject_of(document.code, "volunteer", index)
+    draw = random.Random(subject)
+    settler = _person(subject, draw, born=today - timedelta(days=draw.randrange(20 * 365, 70 * 365)))
+    return Invented(role="volunteer", index=index, settler=settler, label="volunteers, and has not joined as a citizen")
 
 
 def _groups(document: ProgrammeDocument, index: int, draw: random.Random) -> tuple[str, ...]:
@@ -106,24 +115,28 @@ def _person(
     )
 
 
-def _staff(document: ProgrammeDocument, today: date) -> list[tuple[Settler, str]]:
-    posts: list[tuple[str, Post, str]] = []
-    places = document.places()
-    for place in places:
-        posts.append(("manager", Post(role="manager", organisation=place.code), place.name.en))
-        posts.append(("cashier", Post(role="cashier", organisation=place.code, terminal="Till 1"), place.name.en))
-    for organisation in document.organisations:
-        if organisation.kind is OrganisationKind.VOLUNTEER_BODY:
-            posts += [("organiser", Post(role="organiser", organisation=organisation.code), organisation.name.en)] * 2
-        if organisation.kind is OrganisationKind.DEPARTMENT:
-            posts.append(("source", Post(role="source", organisation=organisation.code), organisation.name.en))
-    posts += [(role, Post(role=role), "the programme office") for role in ("officer", "officer", "approver", "auditor")]
+def _staff(document: ProgrammeDocument, today: date) -> list[Invented]:
     numbers: dict[str, int] = {}
-    staff: list[tuple[Settler, str]] = []
-    for role, post, place_name in posts:
-        numbers[role] = numbers.get(role, 0) + 1
-        subject = subject_of(document.code, role, numbers[role])
+    staff = []
+    for post, place in _posts(document):
+        index = numbers[post.role] = numbers.get(post.role, 0) + 1
+        subject = subject_of(document.code, post.role, index)
         draw = random.Random(subject)
         born = today - timedelta(days=draw.randrange(25 * 365, 60 * 365))
-        staff.append((_person(subject, draw, born=born, post=post), f"{role} at {place_name}"))
+        settler = _person(subject, draw, born=born, post=post)
+        staff.append(Invented(role=post.role, index=index, settler=settler, label=f"works at {place}"))
     return staff
+
+
+def _posts(document: ProgrammeDocument) -> Iterator[tuple[Post, str]]:
+    for place in document.places():
+        yield Post(role="manager", organisation=place.code), place.name.en
+        yield Post(role="cashier", organisation=place.code, terminal="Till 1"), place.name.en
+    for organisation in document.organisations:
+        if organisation.kind is OrganisationKind.VOLUNTEER_BODY:
+            yield Post(role="organiser", organisation=organisation.code), organisation.name.en
+            yield Post(role="organiser", organisation=organisation.code), organisation.name.en
+        if organisation.kind is OrganisationKind.DEPARTMENT:
+            yield Post(role="source", organisation=organisation.code), organisation.name.en
+    for role in ("officer", "officer", "approver", "approver", "auditor"):
+        yield Post(role=role), "the programme office"

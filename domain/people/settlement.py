@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actor import Caller, Role
 from domain.vault import Vault
 
 
@@ -185,4 +186,27 @@ async def _add_staff(
             "terminals": [post.terminal for _, post in posted],
             "display_names": [one.name for one, _ in posted],
         },
+    )
+
+
+_CALLER = text("""
+    SELECT p.id AS person_id, s.organisation_id, s.terminal_id
+    FROM person AS p
+    LEFT JOIN staff AS s ON s.person_id = p.id AND s.role = :role AND s.blocked_at IS NULL
+    WHERE p.issuer = :issuer AND p.subject = :subject
+""")
+
+
+async def caller_of(session: AsyncSession, *, issuer: str, subject: str, role: Role, programme: str) -> Caller | None:
+    """Somebody who was taken over, as the caller they would be after signing in; None when nobody has this name."""
+    values = {"issuer": issuer, "subject": subject, "role": role.value}
+    row = (await session.execute(_CALLER, values)).one_or_none()
+    if row is None:
+        return None
+    return Caller(
+        role=role,
+        person_id=row.person_id,
+        programme=programme,
+        organisation_id=row.organisation_id,
+        terminal_id=row.terminal_id,
     )
