@@ -22,7 +22,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from starlette.applications import Starlette
 
-from api.provider import IDENTITY_CLAIM, PATH, DemoProvider
+from api.provider import IDENTITY_CLAIM, NAME, PATH, DemoProvider
 from domain.people.actions import Identity
 
 ALGORITHMS: Final = ("ES256", "RS256")
@@ -74,9 +74,10 @@ class SignInRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerSettings:
-    """Where the issuer is, and what we are to it."""
+    """Where the issuer is, what our tables call it (its address, if nothing else), and what we are to it."""
 
     url: str
+    name: str | None = None
     client_id: str
     client_secret: str | None = None
     redirect_uri: str
@@ -164,7 +165,7 @@ class Issuer:
             if not {"name", "birthdate", self.settings.identity_claim} <= claims.keys():
                 claims = {**await _more_claims(client, metadata.get("userinfo_endpoint"), claims["sub"]), **claims}
         return Identity(
-            issuer=self.settings.url,
+            issuer=self.settings.name or self.settings.url,
             subject=claims["sub"],
             name=_text(claims.get("name")),
             birth_date=_day(claims.get("birthdate")),
@@ -232,7 +233,11 @@ class Issuer:
 def demo_issuer(provider: DemoProvider, app: Starlette, *, redirect_uri: str) -> Issuer:
     """The client of the demo provider: same protocol, same checks, but no network in between."""
     settings = IssuerSettings(
-        url=provider.issuer, client_id=provider.client_id, redirect_uri=redirect_uri, identity_claim=IDENTITY_CLAIM
+        url=provider.issuer,
+        name=NAME,
+        client_id=provider.client_id,
+        redirect_uri=redirect_uri,
+        identity_claim=IDENTITY_CLAIM,
     )
     return Issuer(settings, transport=httpx2.ASGITransport(app=app, root_path=PATH))
 

@@ -24,6 +24,8 @@ from api.tokens import ALGORITHM, CHALLENGE, public_jwk, s256_challenge, thumbpr
 
 PATH: Final = "/demo-provider"
 IDENTITY_CLAIM: Final = "identity_ref"
+# What our tables call this issuer: its address changes with the demo's port, its people do not.
+NAME: Final = "demo"
 CODE_LIFETIME_S: Final = 60
 TOKEN_LIFETIME_S: Final = 300
 MAX_GRANTS: Final = 10_000

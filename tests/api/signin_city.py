@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 from api.database import Database, WorkerDatabase
 from api.issuer import Fault, demo_issuer
-from api.provider import PATH, DemoProvider, ProviderAccount
+from api.provider import NAME, PATH, DemoProvider, ProviderAccount
 from api.signin import CALLBACK_PATH, SignIn, SignInSettings
 from api.tokens import Keyring, generate_signing_key, parse_opaque_token, s256_challenge
 from domain.actor import ANONYMOUS, Role
@@ -89,7 +89,7 @@ class City:
             """INSERT INTO staff (person_id, role, programme_id, organisation_id, terminal_id, display_name)
             SELECT sign_in(:issuer, :subject, CURRENT_TIMESTAMP), :role, p.id, :organisation_id, :terminal_id, '王'
             FROM programme AS p WHERE p.code = :code""",
-            issuer=PUBLIC_URL + PATH,
+            issuer=NAME,
             subject=account.subject,
             role=role.value,
             code=PROGRAMME,

@@ -253,6 +253,12 @@ async def test_what_the_token_leaves_out_is_asked_for_with_the_access_token(fake
     assert fake.asked["bearer"] == "Bearer a"
 
 
+async def test_an_issuer_that_tells_no_more_is_not_asked_for_more(fake: FakeIssuer) -> None:
+    del fake.metadata["userinfo_endpoint"]
+    assert (await identify(fake, es256(claims(name=...)))).name is None
+    assert "bearer" not in fake.asked
+
+
 @pytest.mark.parametrize("said", [{"sub": "t", "birthdate": "2000-01-01"}, {}, [], "x"])
 async def test_more_about_somebody_else_is_refused(fake: FakeIssuer, said: Any) -> None:
     fake.userinfo = said

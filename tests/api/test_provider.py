@@ -11,8 +11,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from api.provider import PATH, DemoProvider, ProviderAccount
+from api.provider import NAME, PATH, DemoProvider, ProviderAccount
 from api.tokens import s256_challenge
+from seeds.people import ISSUER
 
 PUBLIC_URL = "https://benefits.example"
 REDIRECT = f"{PUBLIC_URL}/signin/callback"
@@ -78,6 +79,10 @@ async def exchange(browser: httpx2.AsyncClient, code: str, **changes: Any) -> ht
         **changes,
     }
     return await browser.post("/token", data=form)
+
+
+def test_the_people_of_the_demo_are_the_provider_s() -> None:
+    assert NAME == ISSUER
 
 
 async def test_it_describes_itself_and_its_addresses_answer(browser: httpx2.AsyncClient) -> None:
