@@ -15,10 +15,11 @@ from domain.programmes.rules.document import (
     Product,
     ProgrammeDocument,
     RuleSetDocument,
+    Season,
     SourceMark,
 )
 from domain.programmes.rules.forbidden import FORBIDDEN_WORDS, SHAMING_WORDS, why
-from domain.programmes.rules.parse import covers, value_keys
+from domain.programmes.rules.parse import NESTED, covers, value_keys
 from domain.programmes.rules.problems import (
     BANDS,
     CAPS,
@@ -229,14 +230,14 @@ def check_sources(part: Part, sources: tuple[SourceMark, ...], place: Place) -> 
             place.at("sources").refuse(SOURCES, f"the mark {mark} names no value here. Correct its spelling.")
 
 
-def _stated(part: Part | Band | Field | Shape | Allowance) -> dict[str, object]:
+def _stated(part: Part | Band | Field | Shape | Allowance | Season) -> dict[str, object]:
     """The fields that do not hold their default: somebody chose them."""
     stated: dict[str, object] = {}
     for one in dataclasses.fields(part):
         value = getattr(part, one.name)
         if value == one.default:
             continue
-        if one.name in ("shape", "allowance"):
+        if one.name in NESTED:
             stated[one.name] = _stated(value)
         elif one.name in ("bands", "fields"):
             stated[one.name] = [_stated(inner) for inner in value]

@@ -265,9 +265,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A phrase of the source that is not built, and the rule that says why."""
+    """A phrase of a source that is not built, and the rule that says why; `report` is the city's own report."""
 
     phrase: str
+    named_by: str = "report"
     rule: str
     reason: Words
 

@@ -19,6 +19,8 @@ Table: TypeAlias = dict[str, object]
 T = TypeVar("T")
 
 REST = "rest"
+# Parts whose values are marked one by one.
+NESTED = ("shape", "allowance", "season", "claim_window")
 # Not values of their own: names, the marks themselves, and parts that carry their own marks.
 UNMARKED = frozenset(
     {
@@ -99,12 +101,12 @@ def _listed(table: Table, key: str, place: Place) -> Iterator[tuple[Table, Place
 
 
 def value_keys(table: Mapping[str, object]) -> list[str]:
-    """The keys of a table that need a mark: shapes and allowances by key, ways by number, bands and fields by code."""
+    """The keys of a table that need a mark: nested parts by key, ways by number, bands and fields by code."""
     keys: list[str] = []
     for key, value in table.items():
         if key in UNMARKED:
             continue
-        if key in ("shape", "allowance") and isinstance(value, Mapping):
+        if key in NESTED and isinstance(value, Mapping):
             keys += [f"{key}.{name}" for name in value if name != "kind"]
         elif key == "ways" and isinstance(value, list):
             keys += [f"ways.{number}" for number in range(1, len(value) + 1)]

@@ -1,4 +1,4 @@
-"""A product's conditions in words: what is required, and the sentence that says so to everybody."""
+"""A product's conditions in words, as everybody reads them before anyone is compared with them."""
 
 from domain.programmes.rules.document import RuleSetDocument
 from domain.programmes.rules.shapes import (
@@ -19,25 +19,6 @@ _REGISTRATIONS = {
     RegistrationKind.REGISTERED: words("本市户籍", "household register"),
     RegistrationKind.PERMIT: words("居住证", "residence permit"),
 }
-
-
-def required(condition: Condition) -> str:
-    """What a condition asks for, as a bare value."""
-    match condition:
-        case MinPoints(points=points) | MinFieldPoints(points=points):
-            return str(points)
-        case MinGrade(band=band):
-            return band
-        case MinVolunteerHours(hours=hours):
-            return str(hours)
-        case MinStars(stars=stars):
-            return str(stars)
-        case GroupMember(group=group):
-            return group
-        case Age(minimum=minimum, maximum=maximum):
-            return f"{'' if minimum is None else minimum}–{'' if maximum is None else maximum}"
-        case Residence(registrations=registrations):
-            return " ".join(registration.value for registration in registrations)
 
 
 def sentence(condition: Condition, rules: RuleSetDocument, groups: dict[str, Words]) -> Words:
