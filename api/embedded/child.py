@@ -15,6 +15,8 @@ UNCHANGED = -1
 KERNEL_WATCHES = -1
 
 _PR_SET_PDEATHSIG = 1
+# This interpreter may need what the environment says; PostgreSQL needs none of it, and must not obey any.
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 
 
 def main(arguments: list[str]) -> None:
@@ -29,7 +31,7 @@ def main(arguments: list[str]) -> None:
     if watch != KERNEL_WATCHES:
         sys.exit(_stay_and_watch(program, watch))
     _die_with(parent)
-    os.execv(program[0], program)  # noqa: S606 - the supervisor chose the program
+    os.execve(program[0], program, _ENVIRONMENT)  # noqa: S606 - the supervisor chose the program
 
 
 def _become(uid: int, gid: int) -> None:
@@ -55,7 +57,7 @@ def _die_with(parent: int) -> None:
 
 def _stay_and_watch(program: list[str], watch: int) -> int:
     """Where the kernel has no such signal: stays in between and reads a pipe that ends with the parent."""
-    child = subprocess.Popen(program)  # noqa: S603 - the supervisor chose the program
+    child = subprocess.Popen(program, env=_ENVIRONMENT)  # noqa: S603 - the supervisor chose the program
     done, told = os.pipe()
 
     def forward(number: int, _: FrameType | None) -> None:

