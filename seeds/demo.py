@@ -1,0 +1,71 @@
+"""Fills the demonstration cities, and tops up at each start what time has eaten. Runs as the worker."""
+
+from datetime import date, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.actor import Actor, Role
+from domain.incentives.actions import publish_products
+from domain.people.settlement import settle
+from domain.programmes import queries as programmes
+from domain.programmes.actions import publish_programme
+from domain.programmes.rules.document import ProgrammeDocument
+from domain.scoring.actions import deliver_records
+from seeds.loader import PROGRAMMES, read_file
+from seeds.people import ISSUER, Invented, cast
+from seeds.records import deliveries
+
+
+@cache
+def programme_codes() -> tuple[str, ...]:
+    """The cities of the demo."""
+    return tuple(sorted(path.stem for path in PROGRAMMES.glob("*.toml")))
+
+
+@cache
+def document_of(code: str) -> ProgrammeDocument:
+    """The programme of one city, read and checked once."""
+    return read_file(PROGRAMMES / f"{code}.toml")
+
+
+def people_of(code: str, today: date = date(2026, 1, 1)) -> tuple[Invented, ...]:
+    """Who is who in one city."""
+    return cast(document_of(code), today)
+
+
+async def seed_programme(session: AsyncSession, now: datetime, *, code: str) -> None:
+    """Loads one city, its people and their records; what is there already stays as it is."""
+    document = document_of(code)
+    today = now.astimezone(ZoneInfo(document.timezone)).date()
+    programme_id = await publish_programme(session, document=document, today=today)
+    await publish_products(session, programme_id=programme_id, products=document.products)
+    invented = people_of(code, today)
+    settled = await settle(
+        session, now, issuer=ISSUER, programme=(programme_id, code), settlers=[person.settler for person in invented]
+    )
+    if settled:
+        await _deliver(session, now, programme_id=programme_id, document=document, today=today)
+
+
+async def _deliver(
+    session: AsyncSession, now: datetime, *, programme_id: int, document: ProgrammeDocument, today: date
+) -> None:
+    rule_set = await programmes.rule_set_on(session, programme_id=programme_id, day=today)
+    if rule_set is None:
+        raise ValueError(f"{document.code} has no rules in force on {today}")
+    places = {row.code: row.id for row in await programmes.organisations(session) if row.programme_id == programme_id}
+    actor = Actor(role=Role.WORKER, programme_id=programme_id)
+    for department, batch in deliveries(document, today).items():
+        delivered = await deliver_records(
+            session,
+            actor,
+            now,
+            programme_id=programme_id,
+            source_id=places[department],
+            rule_set_id=rule_set.id,
+            deliveries=batch,
+        )
+        if delivered.refused:
+            raise ValueError(f"{document.code}: {department} delivered a line that is refused: {delivered.refused[0]}")
