@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,22 +12,36 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from api.body_limit import BodyLimit
 from api.database import Database
+from api.issuer import Issuer, IssuerSettings, demo_issuer
+from api.provider import PATH as PROVIDER_PATH
+from api.provider import DemoProvider, ProviderAccount
 from api.settings import Settings
+from api.signin import CALLBACK_PATH, SignIn, SignInSettings
+from api.tokens import Keyring
 from domain.vault import Vault
+from seeds.demo import people_of, programme_codes
 
 _READY_LIMIT_S = 2.0
 
 
 def create_app(settings: Settings) -> Starlette:
     """The server for these settings; it connects to the database when it is first asked something."""
+    vault = Vault(settings.vault_key)
+    database = Database(settings.database_url, vault)
+    keyring = Keyring(
+        issuer=settings.public_url,
+        signing_key=settings.token_signing_key,
+        previous_public_keys=settings.token_previous_keys,
+    )
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            *sign_in_routes(settings, database, keyring),
         ],
         middleware=[
             Middleware(BodyLimit),
@@ -33,8 +49,60 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url, Vault(settings.vault_key))
+    app.state.database = database
     return app
+
+
+def sign_in_routes(settings: Settings, database: Database, keyring: Keyring) -> list[BaseRoute]:
+    """Signing in at the configured issuer, or at the demo's own provider, which is then reachable as well."""
+    redirect_uri = settings.public_url + CALLBACK_PATH
+    routes: list[BaseRoute] = []
+    if settings.oidc_issuer is None:
+        provider = DemoProvider(public_url=settings.public_url, redirect_uri=redirect_uri, accounts=provider_accounts)
+        provider_app = provider.app()
+        routes.append(Mount(PROVIDER_PATH, provider_app))
+        issuer = demo_issuer(provider, provider_app, redirect_uri=redirect_uri)
+    else:
+        issuer = Issuer(
+            IssuerSettings(
+                url=settings.oidc_issuer,
+                client_id=settings.oidc_client_id or "",
+                client_secret=settings.oidc_client_secret,
+                redirect_uri=redirect_uri,
+                identity_claim=settings.oidc_identity_claim,
+            )
+        )
+    sign_in = SignIn(
+        SignInSettings(
+            public_url=settings.public_url,
+            redirect_uris=settings.sign_in_redirect_uris,
+            cookie_key=database.vault.digest("signin_cookie").hex(),
+        ),
+        database=database,
+        keyring=keyring,
+        issuer=issuer,
+    )
+    return [*routes, *sign_in.routes()]
+
+
+def provider_accounts() -> tuple[ProviderAccount, ...]:
+    """The invented people of the demo, as its provider knows them today."""
+    return _accounts_on(datetime.now(UTC).date())
+
+
+@lru_cache(maxsize=1)
+def _accounts_on(today: date) -> tuple[ProviderAccount, ...]:
+    return tuple(
+        ProviderAccount(
+            subject=person.settler.subject,
+            name=person.settler.name,
+            birthdate=person.settler.birth_date,
+            identity_ref=person.settler.identity_ref,
+            label=f"{code} · {person.role} {person.index} · {person.settler.name}: {person.label}",
+        )
+        for code in programme_codes()
+        for person in people_of(code, today)
+    )
 
 
 @asynccontextmanager

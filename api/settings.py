@@ -71,6 +71,10 @@ class Environment(BaseSettings):
     oidc_identity_claim: str = Field(
         default="sub", description="The claim that names a person for ever; `sub` unless the provider says otherwise."
     )
+    sign_in_redirect_uris: str = Field(
+        default="",
+        description="Where apps may be sent back to after signing in: exact addresses, separated by blanks.",
+    )
     xdg_data_home: Path | None = Field(
         default=None, description="Where the demo's data folder is made, unless --data names one."
     )
@@ -116,6 +120,7 @@ class Settings(BaseModel):
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = Field(default=None, repr=False)
     oidc_identity_claim: str = "sub"
+    sign_in_redirect_uris: frozenset[str] = frozenset()
 
     @classmethod
     def for_service(cls, environment: Environment) -> Self:
@@ -171,6 +176,7 @@ class Settings(BaseModel):
             oidc_client_id=environment.oidc_client_id,
             oidc_client_secret=secret.get_secret_value() if secret else None,
             oidc_identity_claim=environment.oidc_identity_claim,
+            sign_in_redirect_uris=frozenset(environment.sign_in_redirect_uris.split()),
         )
 
 

@@ -17,6 +17,8 @@ from seeds.loader import PROGRAMMES, read_file
 from seeds.people import ISSUER, Invented, cast
 from seeds.records import deliveries
 
+_ANY_DAY = date(2026, 1, 1)
+
 
 @cache
 def programme_codes() -> tuple[str, ...]:
@@ -30,8 +32,8 @@ def document_of(code: str) -> ProgrammeDocument:
     return read_file(PROGRAMMES / f"{code}.toml")
 
 
-def people_of(code: str, today: date = date(2026, 1, 1)) -> tuple[Invented, ...]:
-    """Who is who in one city."""
+def people_of(code: str, today: date = _ANY_DAY) -> tuple[Invented, ...]:
+    """Who is who in one city; only their birth dates and memberships depend on the day."""
     return cast(document_of(code), today)
 
 
