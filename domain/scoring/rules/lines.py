@@ -1,16 +1,5 @@
-"""What lines add up to, and how each is said to the citizen. Pure: the lines themselves come from `lines_cte`.
+"""What lines add up to, and how each is said to the citizen. Pure: the lines themselves come from `lines_cte`."""
 
-line_of(row) -> Line                           one line from its JSON
-total(lines, rules) -> Total                   points and clamp: base + lines + clamp = points, exactly
-gate_points(lines, rules, field) -> int        what a product of this field compares
-field_points(lines, field) -> int              the lines of one field, without the base
-valid_until(lines, day) -> date | None         the next day on which a line leaves
-reason_of(line, rules) -> Words                why the line gives these points
-clamp_reason(total, rules) -> Words | None     why the sum is cut off, when it is
-ref_hash_of(reference) -> int                  the number under which a reference is stored
-"""
-
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -151,11 +140,6 @@ def field_points(lines: Iterable[Counted], field: str) -> int:
 def valid_until(lines: Iterable[Line], day: date) -> date | None:
     """The next day on which a line leaves, and others may change with it; None when nothing will."""
     return min((line.until_on for line in lines if line.until_on is not None and line.until_on > day), default=None)
-
-
-def ref_hash_of(reference: str) -> int:
-    """The first 8 bytes of its SHA-256, as PostgreSQL's bigint."""
-    return int.from_bytes(hashlib.sha256(reference.encode()).digest()[:8], signed=True)
 
 
 _WINDOWS: Final[Mapping[Window, Words]] = {
