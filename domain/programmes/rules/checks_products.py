@@ -34,7 +34,6 @@ from domain.programmes.rules.shapes import (
     PayRatio,
     QuantityFree,
     QuotaUplift,
-    Residence,
     Shape,
     TermsUplift,
     TimeFree,
@@ -134,7 +133,7 @@ def _shape_numbers(shape: Shape) -> dict[str, int | None]:
             return {"quantity": shape.quantity}
         case PapersLater():
             return {"days": shape.days}
-        case PayRatio():
+        case _:
             return {"max_relief_fen": shape.max_relief_fen}
 
 
@@ -241,8 +240,8 @@ def _check_condition(condition: Condition, product: Product, around: Surrounding
                 place.refuse(LINK, f"no group has the code {group}. Add it under groups.")
         case Age():
             _check_age(condition, place)
-        case Residence(registrations=registrations):
-            if not registrations:
+        case _:
+            if not condition.registrations:
                 place.refuse(GATE, "no registration is named: nobody would pass. Name at least one.")
 
 

@@ -15,16 +15,16 @@ def day_in(year: int, day: MonthDay) -> date:
     return date(year, day.month, min(day.day, calendar.monthrange(year, day.month)[1]))
 
 
+def _stretch(season: Season, year: int) -> tuple[date, date]:
+    """The season that opens in that year, as [start, end)."""
+    start, last = day_in(year, season.opens), day_in(year, season.closes)
+    return start, (last if last >= start else day_in(year + 1, season.closes)) + ONE_DAY
+
+
 def season_of(season: Season, day: date) -> tuple[date, date]:
     """The stretch of the season that holds the day, or else the next one: [start, end)."""
-    for year in (day.year - 1, day.year, day.year + 1):
-        start = day_in(year, season.opens)
-        last = day_in(year, season.closes)
-        if last < start:
-            last = day_in(year + 1, season.closes)
-        if day <= last:
-            return start, last + ONE_DAY
-    raise ValueError("a season comes round every year")
+    stretches = [_stretch(season, year) for year in (day.year - 1, day.year, day.year + 1)]
+    return next((start, end) for start, end in stretches if day < end)
 
 
 def window_of(window: Window, day: date, season: Season | None = None) -> tuple[date, date | None]:
@@ -46,7 +46,7 @@ def window_of(window: Window, day: date, season: Season | None = None) -> tuple[
             return date(day.year, 1, 1), date(day.year + 1, 1, 1)
         case Window.ROLLING_YEAR:
             return add_months(day + ONE_DAY, -12), day + ONE_DAY
-        case Window.PROGRAMME:
+        case _:
             return date.min, None
 
 
