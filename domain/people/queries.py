@@ -4,13 +4,14 @@ Signing in first, since nobody has an identity before it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Caller, Role
+from domain.values import Fragment
 
 # Signing in: who somebody is at their issuer.
 
@@ -236,3 +237,204 @@ async def end_session(session: AsyncSession, *, session_id: UUID, at: datetime, 
     """Ends a live session for good; False if there is none."""
     ending = {"session_id": session_id, "at": at, "reason": reason}
     return (await session.execute(_END_SESSION, ending)).one_or_none() is not None
+
+
+# Joining, and being looked up with a code.
+
+_CITIZEN_HERE = text("""
+    SELECT c.id, c.left_at, c.scored_from
+    FROM citizen AS c
+    WHERE c.person_id = :person
+      AND c.programme_id = :programme
+    FOR UPDATE
+""")
+_PROFILE = text("""
+    SELECT p.sealed_name, p.sealed_birth_date, p.sealed_identity_ref, k.wrapped_key
+    FROM person AS p
+    LEFT JOIN person_key AS k ON k.person_id = p.id
+    WHERE p.id = :person
+""")
+_PROGRAMME_CODE = text("SELECT code, content ->> 'timezone' AS timezone FROM programme WHERE id = :programme")
+# Who comes back is the same citizen with the same pseudonym: what was used stays used.
+_JOIN = text("""
+    INSERT INTO citizen (person_id, programme_id, identity_digest, pseudonym, scored_from, birth_cohort,
+        registration_kind, joined_at)
+    VALUES (:person, :programme, :identity_digest, :pseudonym, :today, :cohort, :registration_kind, :now)
+    ON CONFLICT ON CONSTRAINT citizen_person_programme_key DO UPDATE
+        SET scored_from = excluded.scored_from, joined_at = excluded.joined_at, left_at = NULL
+        WHERE citizen.left_at IS NOT NULL
+    RETURNING id
+""")
+_LEAVE = text("""
+    UPDATE citizen
+    SET left_at = :now, scored_from = NULL
+    WHERE id = :citizen
+      AND left_at IS NULL
+    RETURNING id
+""")
+_SHOW_CITIZEN = text("SELECT set_config('app.citizens', '{' || CAST(:citizen AS integer) || '}', true)")
+_ADD_PRESENCE_CODE = text("""
+    INSERT INTO presence_code (person_id, programme_id, code_mac, created_at, expires_at)
+    VALUES (:person, :programme, :code_mac, :now, :expires_at)
+    RETURNING id
+""")
+_REVEAL_BY_PRESENCE = text("SELECT reveal_by_presence(:code_mac, :now)")
+_USE_PRESENCE_CODE = text("""
+    UPDATE presence_code
+    SET used_at = :now
+    WHERE code_mac = :code_mac
+      AND used_at IS NULL
+      AND expires_at > :now
+    RETURNING person_id
+""")
+_STAFF_NAME = text("SELECT display_name FROM staff WHERE id = :staff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of a person, sealed; without a key nobody can read it any more."""
+
+    name: bytes | None
+    birth_date: bytes | None
+    identity_ref: bytes | None
+    wrapped_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCitizen:
+    """A person about to join: digests in place of who they are."""
+
+    identity_digest: bytes
+    pseudonym: bytes
+    today: date
+    cohort: int
+    registration_kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitizenHere:
+    """A person's row in a programme, whether they are in it or have left."""
+
+    id: int
+    joined: bool
+
+
+async def lock_citizen(session: AsyncSession, *, person_id: int, programme_id: int) -> CitizenHere | None:
+    """The person's row in the programme, locked; None when they never joined."""
+    wanted = {"person": person_id, "programme": programme_id}
+    row = (await session.execute(_CITIZEN_HERE, params=wanted)).one_or_none()
+    return None if row is None else CitizenHere(id=row.id, joined=row.left_at is None)
+
+
+async def profile(session: AsyncSession, *, person_id: int) -> Profile:
+    """What the issuer has said about the person."""
+    row = (await session.execute(_PROFILE, params={"person": person_id})).one()
+    return Profile(
+        name=row.sealed_name,
+        birth_date=row.sealed_birth_date,
+        identity_ref=row.sealed_identity_ref,
+        wrapped_key=row.wrapped_key,
+    )
+
+
+async def programme_place(session: AsyncSession, *, programme_id: int) -> tuple[str, str]:
+    """The programme's code and time zone."""
+    row = (await session.execute(_PROGRAMME_CODE, params={"programme": programme_id})).one()
+    return row.code, row.timezone
+
+
+async def add_citizen(
+    session: AsyncSession, *, person_id: int, programme_id: int, citizen: NewCitizen, now: datetime
+) -> int | None:
+    """Joins, or joins again after leaving; None when the person is in already."""
+    values = {
+        "person": person_id,
+        "programme": programme_id,
+        "identity_digest": citizen.identity_digest,
+        "pseudonym": citizen.pseudonym,
+        "today": citizen.today,
+        "cohort": citizen.cohort,
+        "registration_kind": citizen.registration_kind,
+        "now": now,
+    }
+    row = (await session.execute(_JOIN, params=values)).one_or_none()
+    return None if row is None else int(row.id)
+
+
+async def leave(session: AsyncSession, *, citizen_id: int, now: datetime) -> bool:
+    """Ends the membership; False when it has ended before."""
+    return (await session.execute(_LEAVE, params={"citizen": citizen_id, "now": now})).one_or_none() is not None
+
+
+async def show_citizen(session: AsyncSession, *, citizen_id: int) -> None:
+    """Lets this transaction see the caller's own rows as a citizen, who has only just become one."""
+    await session.execute(_SHOW_CITIZEN, params={"citizen": citizen_id})
+
+
+async def add_presence_code(
+    session: AsyncSession, *, person_id: int, programme_id: int, code_mac: bytes, now: datetime, expires_at: datetime
+) -> int:
+    """Notes a code that lets an officer look this person up, once."""
+    values = {"person": person_id, "programme": programme_id, "code_mac": code_mac, "now": now}
+    row = await session.execute(_ADD_PRESENCE_CODE, params={**values, "expires_at": expires_at})
+    return int(row.scalar_one())
+
+
+async def reveal_by_presence(session: AsyncSession, *, code_mac: bytes, now: datetime) -> int | None:
+    """Opens the door to the citizen who shows this code; None when nobody does."""
+    row = await session.execute(_REVEAL_BY_PRESENCE, params={"code_mac": code_mac, "now": now})
+    citizen_id: int | None = row.scalar_one()
+    return citizen_id
+
+
+async def use_presence_code(session: AsyncSession, *, code_mac: bytes, now: datetime) -> int | None:
+    """Uses the code up; gives the person, or None when somebody was quicker."""
+    row = (await session.execute(_USE_PRESENCE_CODE, params={"code_mac": code_mac, "now": now})).one_or_none()
+    return None if row is None else int(row.person_id)
+
+
+async def staff_name(session: AsyncSession, *, staff_id: int) -> str:
+    """The name that a member of staff works under."""
+    name: str = (await session.execute(_STAFF_NAME, params={"staff": staff_id})).scalar_one()
+    return name
+
+
+# Reading one person.
+
+
+def person_fragment() -> Fragment:
+    """The sealed name of a person with the key it is sealed under; null for nobody."""
+    return Fragment(
+        sql="""
+        SELECT json_build_object('name', encode(p.sealed_name, 'hex'), 'key', encode(k.wrapped_key, 'hex'))
+        FROM person AS p
+        LEFT JOIN person_key AS k ON k.person_id = p.id
+        WHERE p.id = :person
+        """
+    )
+
+
+def memberships_fragment() -> Fragment:
+    """The programmes a person is in, and since when."""
+    return Fragment(
+        sql="""
+        SELECT coalesce(json_agg(json_build_object('programme', c.programme_id, 'joined_at', c.joined_at)
+            ORDER BY c.programme_id), '[]')
+        FROM citizen AS c
+        WHERE c.person_id = :person
+          AND c.left_at IS NULL
+        """
+    )
+
+
+def presence_code_fragment(name: str, *, code_id: int) -> Fragment:
+    """How long a presence code of this person lives."""
+    return Fragment(
+        sql=f"""
+        SELECT json_build_object('id', p.id, 'expires_at', p.expires_at)
+        FROM presence_code AS p
+        WHERE p.person_id = :person
+          AND p.id = :{name}_id
+        """,
+        binds={f"{name}_id": code_id},
+    )

@@ -1,0 +1,215 @@
+"""Who may use what: one decision for every root field and every type, enforced in one place.
+
+A field that nobody has decided on is refused to everybody, and a test names it. Absent and forbidden objects answer
+alike, because an object is only ever looked for among the caller's own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
+from typing import Any, Final
+
+from graphql import GraphQLResolveInfo, GraphQLSchema
+
+from api.graphql.context import Context
+from api.graphql.errors import user_error
+from domain.actor import PERSON_ROLES, SHOP_ROLES, Role
+from domain.errors import DomainError, NotAllowed
+from domain.values import words
+
+Roles = frozenset[Role]
+
+EVERYONE: Final[Roles] = frozenset(Role) - {Role.WORKER}
+CITIZEN: Final[Roles] = frozenset({Role.CITIZEN})
+PERSON: Final[Roles] = PERSON_ROLES
+VOLUNTEER: Final[Roles] = frozenset({Role.VOLUNTEER})
+SHOP: Final[Roles] = SHOP_ROLES
+MANAGER: Final[Roles] = frozenset({Role.MANAGER})
+ORGANISER: Final[Roles] = frozenset({Role.ORGANISER})
+OFFICER: Final[Roles] = frozenset({Role.OFFICER})
+OFFICE: Final[Roles] = frozenset({Role.OFFICER, Role.APPROVER})
+APPROVER: Final[Roles] = frozenset({Role.APPROVER})
+SOURCE: Final[Roles] = frozenset({Role.SOURCE})
+AUDITOR: Final[Roles] = frozenset({Role.AUDITOR})
+
+QUERIES: Final[Mapping[str, Roles]] = {
+    "programmes": EVERYONE,
+    "programme": EVERYONE,
+    "product": EVERYONE,
+    "merchants": EVERYONE,
+    "events": EVERYONE,
+    "verifyCertificate": EVERYONE,
+    "node": EVERYONE,
+    "me": PERSON,
+    "volunteer": PERSON,
+    "desk": SHOP,
+    "organiser": ORGANISER,
+    "source": SOURCE,
+    "office": OFFICE,
+    "audit": AUDITOR,
+}
+
+MUTATIONS: Final[Mapping[str, Roles]] = {
+    # The citizen: joining and rights.
+    "enrol": CITIZEN,
+    "giveConsent": PERSON,
+    "withdrawConsent": PERSON,
+    "withdraw": PERSON,
+    "presenceCode": CITIZEN,
+    # The citizen: benefits.
+    "presentBenefit": CITIZEN,
+    "cancelPresentation": CITIZEN,
+    # The volunteer.
+    "registerVolunteer": PERSON,
+    "signUp": PERSON,
+    "cancelSignUp": PERSON,
+    "checkIn": PERSON,
+    "checkOut": PERSON,
+    # The organiser.
+    "publishEvent": ORGANISER,
+    "attendanceCode": ORGANISER,
+    "confirmServices": ORGANISER,
+    "rejectService": ORGANISER,
+    # The shop.
+    "previewRedemption": SHOP,
+    "redeem": SHOP,
+    "reverseRedemption": SHOP,
+    # The office.
+    "lookUpCitizen": OFFICER,
+}
+
+# Whose hands an object may reach at all. A type without anybody's data is everyone's.
+TYPES: Final[Mapping[str, Roles]] = {
+    "Citizen": PERSON,
+    "Membership": PERSON,
+    "Score": PERSON | OFFICER,
+    "ScoreLine": PERSON | OFFICER,
+    "FieldPoints": PERSON | OFFICER,
+    "ScoreChange": PERSON | OFFICER,
+    "ScoreForecast": PERSON,
+    "Receipt": PERSON | OFFICER,
+    "ReceiptCheck": PERSON,
+    "Record": PERSON | OFFICER,
+    "Benefit": PERSON,
+    "BenefitPreview": PERSON,
+    "Decision": PERSON,
+    "ConditionResult": PERSON,
+    "NextStep": PERSON,
+    "Allowance": PERSON,
+    "Presentation": CITIZEN,
+    "Redemption": PERSON | OFFICER,
+    "Consent": PERSON,
+    "Withdrawal": PERSON,
+    "WithdrawalPreview": PERSON,
+    "AccessEvent": PERSON,
+    "PresenceCode": CITIZEN,
+    "CitizenFile": OFFICER,
+    "Volunteering": PERSON,
+    "SignUp": PERSON,
+    "Service": PERSON,
+    "Participant": ORGANISER,
+    "OrganiserDesk": ORGANISER,
+    "OrganiserEvent": ORGANISER,
+    "RosterEntry": ORGANISER,
+    "OrganiserService": ORGANISER,
+    "ConfirmedServices": ORGANISER,
+    "RefusedService": ORGANISER,
+    "AttendanceCode": ORGANISER,
+    "MerchantDesk": SHOP,
+    "Terminal": SHOP,
+    "StaffMember": MANAGER,
+    "DeskRedemption": SHOP,
+    "ScanAnswer": SHOP,
+    "Office": OFFICE,
+    "AuditDesk": AUDITOR,
+    "SourceDesk": SOURCE,
+    # Nobody's data.
+    "Programme": EVERYONE,
+    "ConsentText": EVERYONE,
+    "CommitmentText": EVERYONE,
+    "CatalogueEntry": EVERYONE,
+    "RuleSet": EVERYONE,
+    "SourceMark": EVERYONE,
+    "Band": EVERYONE,
+    "ScoringField": EVERYONE,
+    "ScoringItem": EVERYONE,
+    "Tier": EVERYONE,
+    "Product": EVERYONE,
+    "ProductCondition": EVERYONE,
+    "AllowanceRule": EVERYONE,
+    "Organisation": EVERYONE,
+    "Merchant": EVERYONE,
+    "Commitment": EVERYONE,
+    "Transparency": EVERYONE,
+    "ProductFigures": EVERYONE,
+    "Consultation": EVERYONE,
+    "VolunteerEvent": EVERYONE,
+    "CertificateCheck": EVERYONE,
+    "UserError": EVERYONE,
+    "PageInfo": EVERYONE,
+    "PayRatio": EVERYONE,
+    "AmountOff": EVERYONE,
+    "QuantityFree": EVERYONE,
+    "TimeFree": EVERYONE,
+    "DepositWaiver": EVERYONE,
+    "QuotaUplift": EVERYONE,
+    "PayLater": EVERYONE,
+    "TermsUplift": EVERYONE,
+    "VoucherPack": EVERYONE,
+    "VoucherKind": EVERYONE,
+    "FastReview": EVERYONE,
+    "HelpInKind": EVERYONE,
+    "PapersLater": EVERYONE,
+}
+
+_NOBODY: Final[Roles] = frozenset()
+_NOT_YOURS = words(
+    "您的身份不能使用此功能。请以相应的身份登录。",
+    "This is not for the role you act in. Please sign in as somebody who may use it.",
+)
+_SIGN_IN = words("请先登录。", "Please sign in first.")
+
+
+def require(role: Role, allowed: Roles) -> None:
+    """Raises: NotAllowed when the role is not among those allowed."""
+    if role not in allowed:
+        raise NotAllowed(_SIGN_IN if role is Role.ANONYMOUS else _NOT_YOURS)
+
+
+def require_type(role: Role, type_name: str) -> None:
+    """Raises: NotAllowed when objects of this type are not for the role."""
+    require(role, TYPES.get(type_name, _NOBODY))
+
+
+def guard(schema: GraphQLSchema) -> None:
+    """Puts the decision in front of every root field; a refused mutation answers with its UserError."""
+    if schema.query_type is not None:
+        for name, definition in schema.query_type.fields.items():
+            if definition.resolve is not None:
+                definition.resolve = _guarded_query(definition.resolve, QUERIES.get(name, _NOBODY))
+    if schema.mutation_type is not None:
+        for name, definition in schema.mutation_type.fields.items():
+            if definition.resolve is not None:
+                definition.resolve = _guarded_mutation(definition.resolve, MUTATIONS.get(name, _NOBODY))
+
+
+Resolve = Callable[..., Any]
+
+
+def _guarded_query(resolve: Resolve, allowed: Roles) -> Resolve:
+    def guarded(source: Any, info: GraphQLResolveInfo[Context], **args: Any) -> Any:
+        require(info.context.caller.role, allowed)
+        return resolve(source, info, **args)
+
+    return guarded
+
+
+def _guarded_mutation(resolve: Resolve, allowed: Roles) -> Resolve:
+    async def guarded(source: Any, info: GraphQLResolveInfo[Context], **args: Any) -> Any:
+        try:
+            require(info.context.caller.role, allowed)
+            answer: Awaitable[Any] | Any = resolve(source, info, **args)
+            return await answer if isawaitable(answer) else answer
+        except DomainError as refusal:
+            return user_error(refusal, info.context.language)
+
+    return guarded

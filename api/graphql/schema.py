@@ -1,0 +1,47 @@
+"""The schema, assembled from the rooms' files, and the view that reads it."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from api.graphql import access, citizen, people
+from api.graphql.citizen import CitizenQuery
+from api.graphql.nodes import NodeQuery
+from api.graphql.people import AccessEvent, Consent
+from api.graphql.products import Organisation
+from api.graphql.programmes import ProgrammesQuery
+from api.graphql.types import SCALARS
+from api.graphql.view import View
+
+SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS)
+
+
+@strawberry.type
+class Query(ProgrammesQuery, CitizenQuery, NodeQuery):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What serves a request: the schema to execute, and the view that loads for it."""
+
+    schema: GraphQLSchema
+    view: View
+    text: str
+
+
+@cache
+def build() -> Api:
+    """The one schema of this program."""
+    built = strawberry.Schema(
+        query=Query,
+        types=[Organisation, Consent, AccessEvent],
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
+    )
+    schema = built._schema
+    access.guard(schema)
+    return Api(schema=schema, view=View(schema, SECTIONS), text=built.as_str())

@@ -1,0 +1,190 @@
+"""What people have agreed to, and who has read about them: one function, one statement."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.actor import Role
+from domain.values import Fragment, Words
+
+_CURRENT_VERSIONS = text("""
+    SELECT purpose, max(version) AS version
+    FROM consent_text
+    WHERE programme_id = :programme
+    GROUP BY purpose
+""")
+_GIVE = text("""
+    INSERT INTO consent (person_id, programme_id, purpose, version, given_at)
+    SELECT :person, :programme, g.purpose, g.version, :now
+    FROM unnest(CAST(:purposes AS text[]), CAST(:versions AS integer[])) AS g (purpose, version)
+    ON CONFLICT (person_id, programme_id, purpose) WHERE withdrawn_at IS NULL DO NOTHING
+""")
+_LIVE = text("""
+    SELECT id, purpose, version
+    FROM consent
+    WHERE person_id = :person
+      AND programme_id = :programme
+      AND withdrawn_at IS NULL
+    ORDER BY id
+""")
+_WITHDRAW = text("""
+    UPDATE consent
+    SET withdrawn_at = :now
+    WHERE person_id = :person
+      AND programme_id = :programme
+      AND purpose = ANY (CAST(:purposes AS text[]))
+      AND withdrawn_at IS NULL
+    RETURNING purpose
+""")
+_RECORD_ACCESS = text("""
+    INSERT INTO access_event (person_id, programme_id, at, actor, role, actor_person_id, purpose, what)
+    VALUES (:person, :programme, :now, CAST(:actor AS jsonb), :role, :actor_person, :purpose, CAST(:what AS jsonb))
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveConsent:
+    """One consent that stands."""
+
+    id: int
+    purpose: str
+    version: int
+
+
+async def current_versions(session: AsyncSession, *, programme_id: int) -> dict[str, int]:
+    """The version of each purpose's text that can be agreed to now."""
+    rows = await session.execute(_CURRENT_VERSIONS, params={"programme": programme_id})
+    return {row.purpose: row.version for row in rows}
+
+
+async def add_consents(
+    session: AsyncSession, *, person_id: int, programme_id: int, consents: Sequence[tuple[str, int]], now: datetime
+) -> None:
+    """Writes down what was agreed to; what stands already stays as it was given."""
+    values = {
+        "person": person_id,
+        "programme": programme_id,
+        "purposes": [purpose for purpose, _ in consents],
+        "versions": [version for _, version in consents],
+        "now": now,
+    }
+    await session.execute(_GIVE, params=values)
+
+
+async def live_consents(session: AsyncSession, *, person_id: int, programme_id: int) -> list[LiveConsent]:
+    """What this person agrees to at present, oldest first."""
+    rows = await session.execute(_LIVE, params={"person": person_id, "programme": programme_id})
+    return [LiveConsent(id=row.id, purpose=row.purpose, version=row.version) for row in rows]
+
+
+async def end_consents(
+    session: AsyncSession, *, person_id: int, programme_id: int, purposes: Sequence[str], now: datetime
+) -> list[str]:
+    """Ends these consents; gives the purposes that had stood."""
+    values = {"person": person_id, "programme": programme_id, "purposes": list(purposes), "now": now}
+    return [row.purpose for row in await session.execute(_WITHDRAW, params=values)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who read, as the person read about may know it."""
+
+    name: Words
+    role: Role
+    person_id: int | None
+
+
+async def add_access_event(
+    session: AsyncSession,
+    *,
+    about: tuple[int, int],
+    reader: Reader,
+    purpose: str,
+    what: Words,
+    now: datetime,
+) -> None:
+    """Writes down that somebody read about a person. `about` is person and programme."""
+    values = {
+        "person": about[0],
+        "programme": about[1],
+        "now": now,
+        "actor": _bilingual(reader.name),
+        "role": reader.role.value,
+        "actor_person": reader.person_id,
+        "purpose": purpose,
+        "what": _bilingual(what),
+    }
+    await session.execute(_RECORD_ACCESS, params=values)
+
+
+def _bilingual(value: Words) -> str:
+    return json.dumps({"zh": value.zh, "en": value.en}, ensure_ascii=False)
+
+
+_CONSENT = """json_build_object('id', c.id, 'purpose', c.purpose, 'version', c.version,
+    'given_at', c.given_at, 'withdrawn_at', c.withdrawn_at)"""
+
+
+def consents_fragment() -> Fragment:
+    """All consents of a person in the programme, those that ended as well."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg({_CONSENT} ORDER BY c.id), '[]')
+        FROM consent AS c
+        WHERE c.person_id = :person
+          AND c.programme_id = :programme
+        """
+    )
+
+
+def consent_fragment(name: str, *, consent_id: int) -> Fragment:
+    """One consent of a person in the programme."""
+    return Fragment(
+        sql=f"""
+        SELECT {_CONSENT}
+        FROM consent AS c
+        WHERE c.person_id = :person
+          AND c.programme_id = :programme
+          AND c.id = :{name}_id
+        """,
+        binds={f"{name}_id": consent_id},
+    )
+
+
+def access_log_fragment(name: str, *, first: int, before: int | None) -> Fragment:
+    """Who read about a person, newest first, from before one entry; one more than asked for."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'role', a.role,
+            'purpose', a.purpose, 'what', a.what) ORDER BY a.id DESC), '[]')
+        FROM (
+            SELECT e.id, e.at, e.actor, e.role, e.purpose, e.what
+            FROM access_event AS e
+            WHERE e.person_id = :person
+              AND e.programme_id = :programme
+              AND e.id < :{name}_before
+            ORDER BY e.id DESC
+            LIMIT :{name}_limit
+        ) AS a
+        """,
+        binds={f"{name}_before": 2**63 - 1 if before is None else before, f"{name}_limit": first + 1},
+    )
+
+
+def access_event_fragment(name: str, *, event_id: int) -> Fragment:
+    """One entry of a person's access log."""
+    return Fragment(
+        sql=f"""
+        SELECT json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'role', a.role,
+            'purpose', a.purpose, 'what', a.what)
+        FROM access_event AS a
+        WHERE a.person_id = :person
+          AND a.programme_id = :programme
+          AND a.id = :{name}_id
+        """,
+        binds={f"{name}_id": event_id},
+    )
