@@ -79,9 +79,7 @@ class SignUp(SQLModel, table=True):
         ForeignKeyConstraint(["event_id"], ["event.id"], name="sign_up_event_fkey"),
         ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="sign_up_volunteer_fkey"),
         Index("sign_up_volunteer", "volunteer_id"),
-        Index(
-            "sign_up_waiting", "event_id", "at", "volunteer_id", postgresql_where=text("(status = 'WAITING'::text)")
-        ),
+        Index("sign_up_waiting", "event_id", "at", "volunteer_id", postgresql_where=text("(status = 'WAITING'::text)")),
     )
 
     event_id: int = Field(primary_key=True, sa_type=BigInteger)

@@ -117,7 +117,8 @@ async def give_seat_back(session: AsyncSession, *, event_id: int) -> None:
 
 async def seat_first_waiting(session: AsyncSession, *, event_id: int) -> int | None:
     """Gives a free seat to whoever has waited longest; the person to be told, or None."""
-    return (await session.execute(_SEAT_FIRST_WAITING, {"event": event_id})).scalar_one()
+    person_id: int | None = (await session.execute(_SEAT_FIRST_WAITING, {"event": event_id})).scalar_one()
+    return person_id
 
 
 async def standing(session: AsyncSession, *, event_id: int, volunteer_id: int) -> str | None:
@@ -132,13 +133,9 @@ async def lock_standing(session: AsyncSession, *, event_id: int, volunteer_id: i
     return (await session.execute(_LOCK_STANDING, values)).scalar_one_or_none()
 
 
-async def save_sign_up(
-    session: AsyncSession, *, event_id: int, volunteer_id: int, status: str, now: datetime
-) -> None:
+async def save_sign_up(session: AsyncSession, *, event_id: int, volunteer_id: int, status: str, now: datetime) -> None:
     """Signs up, or signs up again."""
-    await session.execute(
-        _SAVE_SIGN_UP, {"event": event_id, "volunteer": volunteer_id, "status": status, "now": now}
-    )
+    await session.execute(_SAVE_SIGN_UP, {"event": event_id, "volunteer": volunteer_id, "status": status, "now": now})
 
 
 async def set_standing(session: AsyncSession, *, event_id: int, volunteer_id: int, status: str) -> None:

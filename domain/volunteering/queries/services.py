@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.values import Words
 from domain.volunteering.rules.services import AwaitedService, Stretch
 
 # A stretch lasts a day at most, so older ones can only matter while they are open.
 _STRETCHES = text("""
-    SELECT s.id, s.event_id, s.organisation_id, e.ends_at AS event_ends_at, s.started_at, s.ended_at, s.minutes, s.status
+    SELECT s.id, s.event_id, s.organisation_id, e.ends_at AS event_ends_at,
+        s.started_at, s.ended_at, s.minutes, s.status
     FROM service AS s
     JOIN event AS e ON e.id = s.event_id
     WHERE s.volunteer_id = :volunteer AND (s.status = 'CHECKED_IN' OR s.started_at > :since)
@@ -76,6 +78,7 @@ _SCORED = text("""
             AND k.withdrawn_at IS NULL)
     ORDER BY c.id, s.id
 """)
+_ORGANISATION_NAME = text("SELECT name FROM organisation WHERE id = :organisation")
 
 
 async def stretches(session: AsyncSession, *, volunteer_id: int, since: datetime) -> list[Stretch]:
@@ -136,9 +139,7 @@ async def lock_awaited(
     return {row.id: AwaitedService(**row._mapping) for row in rows}
 
 
-async def confirm(
-    session: AsyncSession, *, ref_hashes: dict[int, int], person_id: int | None, now: datetime
-) -> None:
+async def confirm(session: AsyncSession, *, ref_hashes: dict[int, int], person_id: int | None, now: datetime) -> None:
     """Confirms stretches; each keeps the hash under which its credit record stands."""
     values = {"services": list(ref_hashes), "ref_hashes": list(ref_hashes.values()), "person": person_id, "now": now}
     await session.execute(_CONFIRM, values)
@@ -161,3 +162,9 @@ async def scored(session: AsyncSession, *, service_ids: Sequence[int], timezone:
     """Of the revealed, the stretches that count for a score, with the citizen of each."""
     rows = await session.execute(_SCORED, {"services": list(service_ids), "timezone": timezone})
     return {row.id: row.citizen_id for row in rows}
+
+
+async def organisation_name(session: AsyncSession, *, organisation_id: int) -> Words:
+    """What an organisation is called."""
+    row = (await session.execute(_ORGANISATION_NAME, {"organisation": organisation_id})).one()
+    return Words(**row.name)

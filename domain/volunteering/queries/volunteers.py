@@ -1,6 +1,5 @@
 """SQL over volunteers: who is registered, under which number and sealed name."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,12 +13,6 @@ _LOCK_OWN = text("""
     FOR NO KEY UPDATE
 """)
 _LOCK = text("SELECT id FROM volunteer WHERE id = :volunteer AND left_at IS NULL FOR NO KEY UPDATE")
-_SEALED_BIRTH_DATE = text("""
-    SELECT p.sealed_birth_date, k.wrapped_key
-    FROM person AS p
-    JOIN person_key AS k ON k.person_id = p.id
-    WHERE p.id = :person AND p.sealed_birth_date IS NOT NULL
-""")
 _ADD = text("""
     INSERT INTO volunteer (person_id, programme_id, number, wrapped_key, sealed_call_name, minor_until, registered_at)
     VALUES (:person, :programme, :number, :wrapped_key, :sealed_call_name, :minor_until, :now)
@@ -43,11 +36,6 @@ async def lock_own(session: AsyncSession, *, person_id: int, programme_id: int) 
 async def lock(session: AsyncSession, *, volunteer_id: int | None) -> bool:
     """Lets one stretch of a volunteer be written at a time; False when nobody is registered."""
     return (await session.execute(_LOCK, {"volunteer": volunteer_id})).one_or_none() is not None
-
-
-async def sealed_birth_date(session: AsyncSession, *, person_id: int) -> Row[Any] | None:
-    """The person's birth date and the key to it."""
-    return (await session.execute(_SEALED_BIRTH_DATE, {"person": person_id})).one_or_none()
 
 
 async def add(

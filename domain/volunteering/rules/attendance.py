@@ -105,7 +105,8 @@ def scan_instant(now: datetime, scanned_at: datetime | None) -> datetime:
     if scanned_at.tzinfo is None or scanned_at > now + CLOCK_TOLERANCE:
         raise InvalidInput(
             words(
-                "扫码时间不能在将来。请检查手机的时间。", "A scan cannot lie in the future. Check the clock of your phone."
+                "扫码时间不能在将来。请检查手机的时间。",
+                "A scan cannot lie in the future. Check the clock of your phone.",
             ),
             field="scannedAt",
         )

@@ -83,7 +83,10 @@ def check_may_attend(event: EventState | None, standing: str | None, *, programm
         raise TooLate(words("活动已取消。", "This event was cancelled."), field="code")
     if standing not in ATTENDING:
         raise NotAllowed(
-            words("您没有该活动的名额。请先报名,再签到。", "You hold no place in this event. Sign up first, then check in."),
+            words(
+                "您没有该活动的名额。请先报名,再签到。",
+                "You hold no place in this event. Sign up first, then check in.",
+            ),
             field="code",
         )
     return event
@@ -145,7 +148,10 @@ def check_out_hours(event: EventState, at: datetime) -> None:
     """
     if at > event.ends_at + CODE_AFTER_END:
         raise TooLate(
-            words("活动已结束两小时以上。请联系组织者登记。", "The event ended over two hours ago. Please ask the organiser.")
+            words(
+                "活动已结束两小时以上。请联系组织者登记。",
+                "The event ended over two hours ago. Please ask the organiser.",
+            )
         )
 
 
@@ -224,9 +230,7 @@ def check_reason(reason: str) -> str:
     clean = reason.strip()
     if not 0 < len(clean) <= REASON_LENGTH:
         raise InvalidInput(
-            words(
-                f"请写明原因,不超过{REASON_LENGTH}字。", f"Say why, in up to {REASON_LENGTH} characters."
-            ),
+            words(f"请写明原因,不超过{REASON_LENGTH}字。", f"Say why, in up to {REASON_LENGTH} characters."),
             field="reason",
         )
     return clean

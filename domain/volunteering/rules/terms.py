@@ -62,45 +62,6 @@ def terms_of(settings: Settings) -> VolunteerTerms:
     )
 
 
-def stars_hours(self) -> tuple[int, ...]: ...
-    @property
-    def activity_types(self) -> tuple[ActivityType, ...]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolunteerTerms:
-    """Ages in whole years, caps in hours, thresholds of the stars in confirmed hours."""
-
-    timezone: str
-    minimum_age: int
-    daily_hours: int
-    yearly_hours: int
-    confirm_working_days: int
-    stars_hours: tuple[int, ...]
-    activity_types: frozenset[str]
-
-    def day_of(self, instant: datetime) -> date:
-        """The local date of an instant."""
-        return instant.astimezone(ZoneInfo(self.timezone)).date()
-
-    def midnight(self, day: date) -> datetime:
-        """The instant at which a local date begins."""
-        return datetime.combine(day, time(), ZoneInfo(self.timezone))
-
-
-def terms_of(content: Mapping[str, object]) -> VolunteerTerms:
-    """The terms inside a programme's stored document."""
-    return VolunteerTerms(
-        timezone=str(content["timezone"]),
-        minimum_age=_whole(content["volunteer_minimum_age"]),
-        daily_hours=_whole(content["volunteer_daily_hours"]),
-        yearly_hours=_whole(content["volunteer_yearly_hours"]),
-        confirm_working_days=_whole(content["confirm_working_days"]),
-        stars_hours=tuple(_whole(hours) for hours in _many(content["stars_hours"])),
-        activity_types=frozenset(str(_table(one)["code"]) for one in _many(content["activity_types"])),
-    )
-
-
 def stars(minutes: int, thresholds: Sequence[int]) -> int:
     """How many stars so many confirmed minutes have earned."""
     return sum(minutes >= hours * 60 for hours in thresholds)

@@ -1,0 +1,150 @@
+"""What an organiser does with events: publish, call off, show the attendance code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import audit, idempotency, outbox
+from domain.actor import Actor, Role
+from domain.errors import NotAllowed, NotFound, TooLate
+from domain.values import words
+from domain.volunteering.queries import events
+from domain.volunteering.rules import attendance, services
+from domain.volunteering.rules.attendance import Stamp
+from domain.volunteering.rules.events import EventDraft, EventState, check_description, check_draft
+from domain.volunteering.rules.terms import VolunteerTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCode:
+    """The attendance code of this half minute; at `expires_at` the next one takes over."""
+
+    code: str
+    digits: str
+    expires_at: datetime
+
+
+async def publish_event(
+    session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, draft: EventDraft, key: UUID
+) -> int:
+    """Puts an event of the organiser's own organisation on the public list; gives its id.
+
+    Raises:
+        InvalidInput: a value is out of its limits.
+        RuleRefused: this is not volunteering.
+    """
+    programme_id, organisation_id = _organiser(actor)
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="publishEvent", request=asdict(draft))
+    if earlier is not None:
+        return int(str(earlier["id"]))
+    check_draft(draft, now, terms)
+    event_id = await events.add_event(
+        session,
+        programme_id=programme_id,
+        organisation_id=organisation_id,
+        person_id=actor.person_id,
+        draft=draft,
+    )
+    await audit.record(session, actor, now, action="publish_event", about={"event": event_id})
+    await outbox.publish(session, now, topic="event", person_id=None, subject=str(event_id))
+    await idempotency.bind(session, actor, key=key, result={"id": event_id})
+    return event_id
+
+
+async def cancel_event(
+    session: AsyncSession, actor: Actor, now: datetime, *, event_id: int, reason: str, key: UUID
+) -> int:
+    """Calls an event off and tells everybody who signed up; gives its id.
+
+    Raises:
+        NotFound: no event of this organisation.
+        TooLate: it is over, or was called off before.
+    """
+    _organiser(actor)
+    earlier = await idempotency.claim(
+        session, actor, now, key=key, operation="cancelEvent", request={"event": event_id, "reason": reason}
+    )
+    if earlier is not None:
+        return int(str(earlier["id"]))
+    event = _own(await events.lock_event(session, event_id=event_id), actor)
+    if event.cancelled or now >= event.ends_at:
+        raise TooLate(words("活动已结束或已取消。", "This event is over, or was cancelled before."))
+    await events.cancel_event(session, event_id=event_id, reason=services.check_reason(reason), now=now)
+    for person_id in await events.cancel_sign_ups(session, event_id=event_id):
+        await outbox.publish(session, now, topic="event_cancelled", person_id=person_id, subject=str(event_id))
+    await audit.record(session, actor, now, action="cancel_event", about={"event": event_id})
+    await idempotency.bind(session, actor, key=key, result={"id": event_id})
+    return event_id
+
+
+async def show_attendance_code(session: AsyncSession, actor: Actor, now: datetime, *, event_id: int) -> ShownCode:
+    """The code that volunteers scan to check in and out, as of this half minute.
+
+    Raises:
+        NotFound: no event of this organisation.
+        TooEarly: more than half an hour before it.
+        TooLate: it was called off, or ended over two hours ago.
+    """
+    _organiser(actor)
+    event = _own(await events.event(session, event_id=event_id), actor)
+    if event.cancelled:
+        raise TooLate(words("活动已取消。", "This event was cancelled."))
+    attendance.check_code_hours(event.starts_at, event.ends_at, now)
+    stamp = Stamp(event_id=event_id, step=attendance.step_at(now))
+    vault = session.info["vault"]
+    return ShownCode(
+        code=attendance.code_text(vault, stamp),
+        digits=attendance.digits_text(vault, stamp),
+        expires_at=attendance.step_ends(stamp.step),
+    )
+
+
+async def import_events(
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    programme_id: int,
+    terms: VolunteerTerms,
+    drafts: Mapping[tuple[int, str], EventDraft],
+) -> Sequence[int]:
+    """Takes over events that are published elsewhere, past ones too, each under its organisation and reference.
+
+    Taking the same ones over again changes nothing. Gives the ids of the new ones.
+
+    Raises:
+        NotAllowed: not a job of the city's own.
+        InvalidInput, RuleRefused: as for publishing.
+    """
+    if actor.role is not Role.WORKER:
+        raise NotAllowed(_NOT_AN_ORGANISER)
+    for draft in drafts.values():
+        check_description(draft, terms)
+    rows = [
+        {"organisation_id": organisation_id, "ref": ref, **events.draft_values(draft)}
+        for (organisation_id, ref), draft in drafts.items()
+    ]
+    added = await events.add_events(session, programme_id=programme_id, events=rows)
+    await audit.record(session, actor, now, action="import_events", about={"events": list(added)})
+    return added
+
+
+def _organiser(actor: Actor) -> tuple[int, int]:
+    """Programme and organisation of whoever acts as an organiser."""
+    if actor.role is not Role.ORGANISER or actor.programme_id is None or actor.organisation_id is None:
+        raise NotAllowed(_NOT_AN_ORGANISER)
+    return actor.programme_id, actor.organisation_id
+
+
+def _own(event: EventState | None, actor: Actor) -> EventState:
+    if event is None or event.organisation_id != actor.organisation_id:
+        raise NotFound(field="eventId")
+    return event
+
+
+_NOT_AN_ORGANISER = words(
+    "只有活动组织者可以这样做。请以组织者身份登录。", "Only organisers may do this. Please sign in as one."
+)
