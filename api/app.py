@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from api.body_limit import BodyLimit
 from api.database import Database
+from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.schema import build
 from api.issuer import Issuer, IssuerSettings, demo_issuer
 from api.provider import PATH as PROVIDER_PATH
 from api.provider import DemoProvider, ProviderAccount
@@ -41,6 +43,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/graphql", GraphQLEndpoint(build(), database, keyring)),
             *sign_in_routes(settings, database, keyring),
         ],
         middleware=[
