@@ -7,6 +7,7 @@ from types import FrameType
 from cyclopts import App
 
 from api.cli.terminal import complain
+from api.cli.wrapper import follow_wrapper
 from api.errors import CannotStart
 
 app = App(name="benefits", help="Citizen Credit Benefits: a benefits-only citizen credit programme.")
@@ -27,6 +28,7 @@ def main() -> None:
     """Runs one command. What keeps it from starting is told in one sentence, with status 1."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    follow_wrapper()
     try:
         app()
     except CannotStart as refusal:

@@ -16,7 +16,7 @@ import pytest
 from api.embedded import urls
 from api.embedded.cluster import Host, find_host, status
 from api.embedded.folder import socket_folder
-from tests.api.processes import BENEFITS, Running, copy_wheel, eventually, fetch, running, seconds_until_gone
+from tests.api.processes import BENEFITS, Running, copy_wheel, eventually, fetch, is_alive, running, seconds_until_gone
 
 NOWHERE = {
     "DATABASE_URL": "postgresql://app@127.0.0.1:1/benefits",
@@ -147,6 +147,19 @@ async def test_a_later_start_loses_nothing_and_a_fresh_one_everything(tmp_path: 
     with running([*command, "--fresh"], tmp_path / "third") as third:
         third.line("ready")
         assert await fetch(urls(data).owner, kept) is False
+
+
+def test_a_demo_ends_when_the_wrapper_that_started_it_is_killed(tmp_path: Path) -> None:
+    wrapper = tmp_path / "uv"
+    wrapper.write_text('#!/bin/sh\n"$@" &\nwait\n')
+    wrapper.chmod(0o755)
+    data = tmp_path / "data"
+    with running([str(wrapper), *BENEFITS, "demo", "--port", "0", "--data", str(data)], tmp_path / "demo") as demo:
+        demo.line("ready")
+        server, postmaster = int((data / ".lock").read_text()), int(status(data / "postgres")[0])
+        demo.end(signal.SIGKILL)
+        assert seconds_until_gone(server) < 3
+        assert not is_alive(postmaster)
 
 
 def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:
