@@ -1,4 +1,4 @@
-"""Products, the shops that give them, and budgets.
+"""Products, the shops that give them, budgets, and what has been used of an allowance.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -72,3 +73,14 @@ class Budget(SQLModel, table=True):
     total: int = Field(sa_type=BigInteger)
     reserved: int = Field(sa_type=BigInteger)
     spent: int = Field(sa_type=BigInteger)
+
+
+class AllowanceUse(SQLModel, table=True):
+    __tablename__ = "allowance_use"
+
+    holder: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    window_start: date = Field(primary_key=True, sa_type=Date)
+    window_end: date | None = Field(default=None, sa_type=Date)
+    used: int = Field(sa_type=Integer)

@@ -1,4 +1,4 @@
-"""Presentations, redemptions, and what has been used of an allowance.
+"""Presentations and redemptions.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
@@ -34,13 +34,18 @@ class Presentation(SQLModel, table=True):
             "presentation_citizen",
             "citizen_id",
             "product_id",
-            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text]))"),
+            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text, 'REFUSED'::text]))"),
         ),
         Index(
             "presentation_typed",
             "typed_mac",
             unique=True,
-            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text]))"),
+            postgresql_where=text("(status = ANY (ARRAY['OPEN'::text, 'HELD'::text, 'REFUSED'::text]))"),
+        ),
+        Index(
+            "presentation_typed_ended",
+            "typed_mac",
+            postgresql_where=text("(status = ANY (ARRAY['REDEEMED'::text, 'EXPIRED'::text, 'CANCELLED'::text]))"),
         ),
     )
 
@@ -59,6 +64,7 @@ class Presentation(SQLModel, table=True):
     held_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     refusal: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     redemption_id: int | None = Field(default=None, sa_type=BigInteger)
+    seen_by: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ScanAttempt(SQLModel, table=True):
@@ -93,12 +99,12 @@ class Redemption(SQLModel, table=True):
     basis: int | None = Field(default=None, sa_type=Integer)
     relief: int | None = Field(default=None, sa_type=Integer)
     holder_pays: int | None = Field(default=None, sa_type=Integer)
-    unit: str | None = Field(default=None, sa_type=Text)
     due_on: date | None = Field(default=None, sa_type=Date)
     match_number: int | None = Field(default=None, sa_type=SmallInteger)
     budget_window: date | None = Field(default=None, sa_type=Date)
     budget_taken: int = Field(sa_type=BigInteger)
     owed_fen: int = Field(sa_type=BigInteger)
+    claim_fen: int | None = Field(default=None, sa_type=BigInteger)
     changed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     change_reason: str | None = Field(default=None, sa_type=Text)
 
@@ -116,14 +122,3 @@ class RedemptionHolder(SQLModel, table=True):
     holder: bytes = Field(sa_type=LargeBinary)
     allowance_window: date = Field(sa_type=Date)
     allowance_taken: int = Field(sa_type=Integer)
-
-
-class AllowanceUse(SQLModel, table=True):
-    __tablename__ = "allowance_use"
-
-    holder: bytes = Field(primary_key=True, sa_type=LargeBinary)
-    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
-    product_code: str = Field(primary_key=True, sa_type=Text)
-    window_start: date = Field(primary_key=True, sa_type=Date)
-    window_end: date | None = Field(default=None, sa_type=Date)
-    used: int = Field(sa_type=Integer)

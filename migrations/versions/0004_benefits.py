@@ -79,6 +79,8 @@ def presentations() -> None:
         held_until timestamptz,
         refusal jsonb,
         redemption_id bigint,
+        -- The shop whose look has last been written to the access log, so that one look is one entry.
+        seen_by bigint,
         CONSTRAINT presentation_pkey PRIMARY KEY (id),
         CONSTRAINT presentation_citizen_fkey FOREIGN KEY (citizen_id) REFERENCES citizen,
         CONSTRAINT presentation_product_fkey FOREIGN KEY (product_id) REFERENCES product,
@@ -90,8 +92,12 @@ def presentations() -> None:
         CONSTRAINT presentation_match_number CHECK (match_number BETWEEN 10 AND 99)
     );
     -- Typed digits are few, so they are unique among the live codes only; an ended code gives its digits back.
-    CREATE UNIQUE INDEX presentation_typed ON presentation (typed_mac) WHERE status IN ('OPEN', 'HELD');
-    CREATE INDEX presentation_citizen ON presentation (citizen_id, product_id) WHERE status IN ('OPEN', 'HELD');
+    -- A refused code is live: what was refused for one reason may pass a moment later.
+    CREATE UNIQUE INDEX presentation_typed ON presentation (typed_mac) WHERE status IN ('OPEN', 'HELD', 'REFUSED');
+    CREATE INDEX presentation_typed_ended ON presentation (typed_mac)
+        WHERE status IN ('REDEEMED', 'EXPIRED', 'CANCELLED');
+    CREATE INDEX presentation_citizen ON presentation (citizen_id, product_id)
+        WHERE status IN ('OPEN', 'HELD', 'REFUSED');
     CREATE TABLE scan_attempt (
         terminal_id bigint NOT NULL,
         minute timestamptz NOT NULL,
@@ -119,12 +125,12 @@ def redemptions() -> None:
         basis integer,
         relief integer,
         holder_pays integer,
-        unit text,
         due_on date,
         match_number smallint,
         budget_window date,
         budget_taken bigint NOT NULL DEFAULT 0,
         owed_fen bigint NOT NULL DEFAULT 0,
+        claim_fen bigint,
         changed_at timestamptz,
         change_reason text,
         CONSTRAINT redemption_pkey PRIMARY KEY (id),
@@ -135,7 +141,8 @@ def redemptions() -> None:
         CONSTRAINT redemption_status_known CHECK (status IN ('CLAIM_SENT', 'COMPLETED', 'OPEN', 'LATE', 'RELEASED',
             'CLAIM_PENDING', 'CLAIMED', 'REVERSED', 'REFUSED', 'EXPIRED')),
         CONSTRAINT redemption_adds_up
-            CHECK (relief >= 0 AND holder_pays >= 0 AND relief + holder_pays = basis)
+            CHECK (relief >= 0 AND holder_pays >= 0 AND relief + holder_pays = basis),
+        CONSTRAINT redemption_money CHECK (budget_taken >= 0 AND owed_fen >= 0 AND claim_fen BETWEEN 0 AND owed_fen)
     );
     CREATE INDEX redemption_organisation ON redemption (organisation_id, id DESC);
     CREATE TABLE redemption_holder (
@@ -164,6 +171,8 @@ def redemptions() -> None:
 
 def walls() -> None:
     grant("presentation", app="SELECT, INSERT, UPDATE", worker="SELECT, INSERT, UPDATE, DELETE")
+    # The number comes first: the code is computed from it.
+    run("GRANT USAGE ON SEQUENCE presentation_id_seq TO :app_role")
     grant("scan_attempt", app="SELECT, INSERT, UPDATE", worker="SELECT, DELETE")
     grant("redemption", app="SELECT, INSERT, UPDATE", worker="SELECT, INSERT, UPDATE")
     grant("redemption_holder", app="SELECT, INSERT", worker="SELECT, INSERT, DELETE")
