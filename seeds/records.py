@@ -4,11 +4,10 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from domain.scoring.rules import Delivery
-
 from domain.programmes.rules.document import Item, Product, ProgrammeDocument, RuleSetDocument
 from domain.programmes.rules.shapes import Age, Condition, MinGrade, MinPoints, Residence
 from domain.programmes.rules.terms import RedeemPath
+from domain.scoring.rules import Delivery
 from seeds.people import CITIZENS, CONTESTABLE, EVERYTHING, MINOR, ONE_SHORT, subject_of
 
 _DAYS_AGO_OF_EVERYTHING = (25, 115, 205, 295, 385)

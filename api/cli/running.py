@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -22,7 +20,9 @@ from api.logs import configure_logs
 from api.settings import Settings, role_in
 from api.worker import work
 from domain.actor import ANONYMOUS
+from domain.actor import ANONYMOUS
 from domain.vault import Vault
+from seeds.demo import programme_codes, seed_programme
 
 _OLDEST_SERVER = 180000
 _CONNECT_LIMIT_S = 5.0
@@ -42,20 +42,18 @@ def check(url: str) -> None:
 
 
 def fill(settings: Settings, advance: Advance) -> None:
-    """Loads the demonstration cities, and tops up what time has eaten."""
-    if find_spec("seeds.demo") is not None and find_spec("domain.scoring.actions") is not None:
-        asyncio.run(_fill(settings, advance))
+    """Loads the demonstration cities, or tops up what time has eaten."""
+    asyncio.run(_fill(settings, advance))
 
 
 async def _fill(settings: Settings, advance: Advance) -> None:
-    demo = import_module("seeds.demo")
-    codes = demo.programme_codes()
-    database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key), pool_size=1)
+    database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key), pool_size=2)
+    codes = programme_codes()
     try:
-        for done, code in enumerate(codes):
-            advance(done, len(codes))
+        for done, code in enumerate(codes, start=1):
             async with database.transaction(ANONYMOUS) as unit:
-                await demo.seed_programme(unit.session, unit.now, code=code)
+                await seed_programme(unit.session, unit.now, code=code)
+            advance(done, len(codes))
     finally:
         await database.dispose()
 
