@@ -453,15 +453,14 @@ def test_hours_beyond_a_cap_are_marked(of_day: int, of_year: int, signals: list[
 def awaited(*, status: str = "AWAITING_CONFIRMATION", entered_by: int | None = None) -> AwaitedService:
     return AwaitedService(
         id=1,
-        event_id=9,
+        programme_id=1,
         organisation_id=3,
-        volunteer_id=4,
+        title="Reading aloud",
         volunteer_person_id=50,
         wrapped_key=None,
         entered_by_person=entered_by,
         status=status,
         started_at=NOON,
-        ended_at=NOON + HOUR,
         minutes=60,
     )
 

@@ -11,9 +11,10 @@ from domain import audit, idempotency, outbox
 from domain.actor import Actor, Role
 from domain.consent import actions as consent
 from domain.errors import DomainError, NotAllowed
+from domain.programmes import queries as programmes
 from domain.scoring import actions as scoring
-from domain.scoring.actions import ServiceRecord
-from domain.values import words
+from domain.scoring.rules.deliveries import ServiceRecord, ref_hash_of, service_ref
+from domain.values import Words, words
 from domain.vault import Vault
 from domain.volunteering.queries import services
 from domain.volunteering.rules import services as rules
@@ -93,7 +94,8 @@ async def reject_service(
     vault: Vault = session.info["vault"]
     sealed = None if service.wrapped_key is None else vault.seal(service.wrapped_key, "reason", clean)
     await services.reject(session, service_id=service_id, person_id=actor.person_id, sealed_reason=sealed, now=now)
-    await _tell(session, actor, now, about=[service])
+    organisation = await services.organisation_name(session, organisation_id=organisation_id)
+    await _tell(session, actor, now, about=[service], organisation=organisation)
     await audit.record(session, actor, now, action="reject_service", about={"service": service_id})
     await idempotency.bind(session, actor, key=key, result={"id": service_id})
     return service_id
@@ -104,15 +106,22 @@ async def _confirm(
 ) -> None:
     ids = [one.id for one in confirmed]
     await services.confirm(
-        session, ref_hashes={one: rules.ref_hash(one) for one in ids}, person_id=actor.person_id, now=now
+        session, ref_hashes={one: ref_hash_of(service_ref(one)) for one in ids}, person_id=actor.person_id, now=now
     )
-    await _score(session, actor, now, terms=terms, confirmed=confirmed)
-    await _tell(session, actor, now, about=confirmed)
+    organisation = await services.organisation_name(session, organisation_id=confirmed[0].organisation_id)
+    await _score(session, actor, now, terms=terms, confirmed=confirmed, organisation=organisation)
+    await _tell(session, actor, now, about=confirmed, organisation=organisation)
     await audit.record(session, actor, now, action="confirm_services", about={"services": ids})
 
 
 async def _score(
-    session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, confirmed: Sequence[AwaitedService]
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    terms: VolunteerTerms,
+    confirmed: Sequence[AwaitedService],
+    organisation: Words,
 ) -> None:
     """Hours of those who joined, from the day they joined, become credit records; nobody else's leave a trace."""
     await services.reveal(session, service_ids=[one.id for one in confirmed])
@@ -120,21 +129,31 @@ async def _score(
     records = [
         ServiceRecord(
             citizen_id=citizens[one.id],
-            source_ref=rules.source_ref(one.id),
-            minutes=one.minutes,
-            started_on=terms.day_of(one.started_at),
-            ended_on=terms.day_of(one.ended_at),
+            service_id=one.id,
+            hours_x100=(one.minutes or 0) * 100 // 60,
+            served_on=terms.day_of(one.started_at),
+            about=f"{one.title} · {organisation.zh}",
         )
         for one in confirmed
-        if one.id in citizens and one.ended_at is not None and one.minutes is not None
+        if one.id in citizens
     ]
-    if records:
-        await scoring.record_services(session, actor, now, source_id=confirmed[0].organisation_id, services=records)
+    rules_now = await programmes.rule_set_on(session, programme_id=confirmed[0].programme_id, day=terms.day_of(now))
+    if records and rules_now is not None:
+        await scoring.record_services(
+            session,
+            actor,
+            now,
+            programme_id=confirmed[0].programme_id,
+            source_id=confirmed[0].organisation_id,
+            rule_set_id=rules_now.id,
+            services=records,
+        )
 
 
-async def _tell(session: AsyncSession, actor: Actor, now: datetime, *, about: Sequence[AwaitedService]) -> None:
+async def _tell(
+    session: AsyncSession, actor: Actor, now: datetime, *, about: Sequence[AwaitedService], organisation: Words
+) -> None:
     """Whose stretch was decided learns of it, and sees in their log who read their call name for it."""
-    organisation = await services.organisation_name(session, organisation_id=about[0].organisation_id)
     for one in about:
         await consent.record_access(
             session,

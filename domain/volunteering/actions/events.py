@@ -113,7 +113,8 @@ async def import_events(
 ) -> Sequence[int]:
     """Takes over events that are published elsewhere, past ones too, each under its organisation and reference.
 
-    Taking the same ones over again changes nothing. Gives the ids of the new ones.
+    Taking the same ones over again changes nothing; a new end or capacity is followed. Gives the ids of those that
+    are new or changed.
 
     Raises:
         NotAllowed: not a job of the city's own.

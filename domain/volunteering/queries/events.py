@@ -33,7 +33,10 @@ _ADD_EVENTS = text("""
     FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS d (organisation_id bigint, ref text, title text,
         description text, place text, lat float, lon float, starts_at timestamptz, ends_at timestamptz,
         capacity integer, activity_type text, minimum_age integer)
-    ON CONFLICT ON CONSTRAINT event_ref_key DO NOTHING
+    ON CONFLICT ON CONSTRAINT event_ref_key DO UPDATE
+        SET ends_at = excluded.ends_at, capacity = greatest(excluded.capacity, event.taken)
+        WHERE event.cancelled_at IS NULL
+          AND (event.ends_at <> excluded.ends_at OR event.capacity < excluded.capacity)
     RETURNING id
 """)
 _CANCEL_EVENT = text("UPDATE event SET cancelled_at = :now, cancelled_reason = :reason WHERE id = :event")

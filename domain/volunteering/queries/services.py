@@ -43,9 +43,10 @@ _MINUTES = text("""
       AND s.status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED', 'CONFIRMED')
 """)
 _LOCK_AWAITED = text("""
-    SELECT s.id, s.event_id, s.organisation_id, s.volunteer_id, v.person_id AS volunteer_person_id, v.wrapped_key,
-        s.entered_by_person, s.status, s.started_at, s.ended_at, s.minutes
+    SELECT s.id, s.programme_id, s.organisation_id, e.title, v.person_id AS volunteer_person_id, v.wrapped_key,
+        s.entered_by_person, s.status, s.started_at, s.minutes
     FROM service AS s
+    JOIN event AS e ON e.id = s.event_id
     JOIN volunteer AS v ON v.id = s.volunteer_id
     WHERE s.id = ANY (CAST(:services AS bigint[])) AND s.organisation_id = :organisation
     ORDER BY s.id

@@ -1,6 +1,5 @@
 """One stretch of service: it overlaps no other, is confirmed by somebody else, and counts once."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,15 +56,14 @@ class AwaitedService:
     """What decides whether somebody may confirm a stretch."""
 
     id: int
-    event_id: int
+    programme_id: int
     organisation_id: int
-    volunteer_id: int
+    title: str
     volunteer_person_id: int
     wrapped_key: bytes | None
     entered_by_person: int | None
     status: str
     started_at: datetime
-    ended_at: datetime | None
     minutes: int | None
 
 
@@ -247,16 +245,6 @@ def check_batch(ids: Sequence[int]) -> None:
             words(f"一次可确认1至{MOST_AT_ONCE}段服务。", f"Confirm 1 to {MOST_AT_ONCE} stretches at a time."),
             field="ids",
         )
-
-
-def source_ref(service_id: int) -> str:
-    """How a stretch is named as the source of a credit record."""
-    return f"service:{service_id}"
-
-
-def ref_hash(service_id: int) -> int:
-    """The first 8 bytes of the reference's SHA-256: what record and stretch have in common."""
-    return int.from_bytes(hashlib.sha256(source_ref(service_id).encode()).digest()[:8], "big", signed=True)
 
 
 def _holds(stretch: Stretch, at: datetime) -> bool:
