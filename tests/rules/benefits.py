@@ -97,8 +97,8 @@ def standing(**changes: object) -> Standing:
         field_points={},
         registration=RegistrationKind.REGISTERED,
         consents=frozenset({ConsentPurpose.SCORE, ConsentPurpose.BENEFITS}),
-        allowance_used={},
-        budget_left={"bus": 5000},
+        used={},
+        money={("bus", date(2026, 1, 1)): 5000},
         age=40,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]

@@ -129,7 +129,9 @@ def test_without_consent_to_benefits_nothing_can_be_used() -> None:
 
 
 def test_a_used_up_allowance_says_when_it_renews() -> None:
-    decision = decide(product(allowance=uses(2)), RULES, standing(allowance_used={"bus": 2}))
+    decision = decide(
+        product(allowance=uses(2)), RULES, standing(used={("bus", date(2026, 6, 1)): 2, ("bus", date(2026, 5, 1)): 9})
+    )
     assert not decision.qualified
     assert decision.group is BenefitGroup.USED_UP
     assert [(step.kind, step.by) for step in decision.nearest] == [(KIND.ALLOWANCE_LEFT, date(2026, 7, 1))]
@@ -137,13 +139,13 @@ def test_a_used_up_allowance_says_when_it_renews() -> None:
 
 
 def test_an_empty_budget_says_when_it_renews() -> None:
-    decision = decide(product(budget=money()), RULES, standing(budget_left={"bus": 0}))
+    decision = decide(product(budget=money()), RULES, standing(money={("bus", date(2026, 1, 1)): 0}))
     assert decision.group is BenefitGroup.USED_UP
     assert [(step.kind, step.by) for step in decision.nearest] == [(KIND.BUDGET_LEFT, date(2027, 1, 1))]
 
 
 def test_a_budget_that_was_never_funded_is_empty() -> None:
-    decision = decide(product(budget=money()), RULES, standing(budget_left={}))
+    decision = decide(product(budget=money()), RULES, standing(money={}))
     assert unmet_kinds(decision) == {KIND.BUDGET_LEFT}
 
 
@@ -163,7 +165,7 @@ def test_a_product_that_is_over_is_near_to_nobody() -> None:
 
 def test_an_allowance_for_all_time_is_never_near_again() -> None:
     once = product(allowance=uses(1, Window.PROGRAMME))
-    decision = decide(once, RULES, standing(allowance_used={"bus": 1}))
+    decision = decide(once, RULES, standing(used={("bus", date.min): 1}))
     assert (decision.group, decision.nearest) == (BenefitGroup.USED_UP, ())
     assert decision.sentence.en == "You have used up what you may have."
 

@@ -281,7 +281,7 @@ def _judge_window(product: Product, way: int, standing: Standing) -> ConditionRe
 
 
 def _judge_allowance(product: Product, quantity: int, way: int, standing: Standing) -> ConditionResult:
-    left = standing.left(product) or 0
+    left = standing.allowance_left(product) or 0
     unit = product.allowance.unit
     sentence = words(f"每期 {quantity} {unit.zh},还剩 {left}。", f"{quantity} {unit.en} in each window, {left} left.")
     return ConditionResult(
@@ -305,7 +305,7 @@ def _used_up(product: Product, standing: Standing) -> Words:
 
 
 def _judge_budget(product: Product, way: int, standing: Standing) -> ConditionResult:
-    met = standing.budget_left.get(product.code, 0) > 0
+    met = (standing.budget_left(product) or 0) > 0
     window = budget_window(product, standing.today)
     ends = None if window is None else window[1]
     if met:

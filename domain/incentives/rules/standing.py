@@ -22,6 +22,11 @@ class Rules:
     stars_hours: tuple[int, ...] = ()
     baseline_valid_months: int
 
+    @property
+    def volunteer_item(self) -> str:
+        """The code of the item to which confirmed volunteer hours go; blank where there is none."""
+        return next((item.code for item in self.rule_set.items if item.volunteer_hours), "")
+
     def group(self, code: str) -> Group:
         """The group that a condition names."""
         return next(group for group in self.groups if group.code == code)
@@ -49,8 +54,8 @@ class Catalogue:
 class Standing:
     """One citizen on one day. Points are None without consent to the score, age when it is not known.
 
-    `allowance_used` holds what the current window has seen, `budget_left` what the current window still has;
-    a product that is missing has used nothing and has no money. Hours are hundredths of an hour.
+    `used` and `money` are what each window has seen, and what its budget still has, by product code and first day;
+    a window that is missing has seen nothing, and has no money. Hours are hundredths of an hour.
     """
 
     today: date
@@ -63,15 +68,24 @@ class Standing:
     age: int | None = None
     registration: RegistrationKind | None = None
     consents: frozenset[ConsentPurpose] = frozenset()
-    allowance_used: Mapping[str, int]
-    budget_left: Mapping[str, int]
+    used: Mapping[tuple[str, date], int]
+    money: Mapping[tuple[str, date], int]
 
-    def left(self, product: Product) -> int | None:
+    def allowance_used(self, product: Product) -> int:
+        """What the citizen has used in the current window; nothing adds up over single uses."""
+        if product.allowance.window is Window.USE:
+            return 0
+        return self.used.get((product.code, allowance_window(product, self.today)[0]), 0)
+
+    def allowance_left(self, product: Product) -> int | None:
         """What the allowance still gives in this window; None when it has no limit."""
         quantity = product.allowance.quantity
-        if quantity is None or product.allowance.window is Window.USE:
-            return quantity
-        return max(0, quantity - self.allowance_used.get(product.code, 0))
+        return None if quantity is None else max(0, quantity - self.allowance_used(product))
+
+    def budget_left(self, product: Product) -> int | None:
+        """What the budget of this window still has; None without a budget."""
+        window = budget_window(product, self.today)
+        return None if window is None else self.money.get((product.code, window[0]), 0)
 
 
 def stars_of(stars_hours: tuple[int, ...], hours_total_x100: int) -> int:
