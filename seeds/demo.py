@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from functools import cache
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,8 +14,12 @@ from domain.programmes import queries as programmes
 from domain.programmes.actions import publish_programme
 from domain.programmes.rules.document import ProgrammeDocument
 from domain.scoring.actions import deliver_records
+from domain.volunteering.actions.events import import_events
+from domain.volunteering.actions.registration import Registration, register_volunteer
+from domain.volunteering.rules.terms import terms_of
+from seeds.events import drafts
 from seeds.loader import PROGRAMMES, read_file
-from seeds.people import ISSUER, Invented, cast
+from seeds.people import ISSUER, VOLUNTEERS, Invented, cast, subject_of
 from seeds.records import deliveries
 
 _ANY_DAY = date(2026, 1, 1)
@@ -49,6 +54,26 @@ async def seed_programme(session: AsyncSession, now: datetime, *, code: str) -> 
     )
     if settled:
         await _deliver(session, now, programme_id=programme_id, document=document, today=today)
+        await _register(session, now, programme_id=programme_id, document=document, settled=settled)
+    await top_up(session, now, programme_id=programme_id, code=code)
+
+
+async def top_up(session: AsyncSession, now: datetime, *, programme_id: int, code: str) -> None:
+    """Puts back what time eats: events to come, and the end of the standing one."""
+    document = document_of(code)
+    places = await _places(session, programme_id)
+    await import_events(
+        session,
+        Actor(role=Role.WORKER, programme_id=programme_id),
+        now,
+        programme_id=programme_id,
+        terms=terms_of(document),
+        drafts={(places[body], ref): draft for (body, ref), draft in drafts(document, now).items()},
+    )
+
+
+async def _places(session: AsyncSession, programme_id: int) -> dict[str, int]:
+    return {row.code: row.id for row in await programmes.organisations(session) if row.programme_id == programme_id}
 
 
 async def _deliver(
@@ -57,7 +82,7 @@ async def _deliver(
     rule_set = await programmes.rule_set_on(session, programme_id=programme_id, day=today)
     if rule_set is None:
         raise ValueError(f"{document.code} has no rules in force on {today}")
-    places = {row.code: row.id for row in await programmes.organisations(session) if row.programme_id == programme_id}
+    places = await _places(session, programme_id)
     actor = Actor(role=Role.WORKER, programme_id=programme_id)
     for department, batch in deliveries(document, today).items():
         delivered = await deliver_records(
@@ -71,3 +96,21 @@ async def _deliver(
         )
         if delivered.refused:
             raise ValueError(f"{document.code}: {department} delivered a line that is refused: {delivered.refused[0]}")
+
+
+async def _register(
+    session: AsyncSession, now: datetime, *, programme_id: int, document: ProgrammeDocument, settled: dict[str, int]
+) -> None:
+    consents = [
+        (one.purpose.value, one.version) for one in document.consent_texts if one.purpose.value == "volunteering"
+    ]
+    for index in range(1, VOLUNTEERS + 1):
+        subject = subject_of(document.code, "volunteer", index)
+        await register_volunteer(
+            session,
+            Actor(role=Role.VOLUNTEER, person_id=settled[subject], programme_id=programme_id),
+            now,
+            terms=terms_of(document),
+            wish=Registration(call_name=f"志愿者{index}", consents=consents),
+            key=uuid5(NAMESPACE_URL, subject),
+        )
