@@ -43,6 +43,13 @@ async def take_back(session: AsyncSession, actor: Actor, now: datetime, *, purpo
     return ended
 
 
+async def standing(session: AsyncSession, actor: Actor) -> list[str]:
+    """The purposes that the person agrees to at present."""
+    person_id, programme_id = whose(actor)
+    live = await queries.live_consents(session, person_id=person_id, programme_id=programme_id)
+    return [one.purpose for one in live]
+
+
 async def record_access(
     session: AsyncSession,
     actor: Actor,

@@ -150,3 +150,4 @@ class PresenceCode(SQLModel, table=True):
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    used_by: int | None = Field(default=None, sa_type=BigInteger)

@@ -21,6 +21,8 @@ BEHIND_DOORS = (
     "sign_up",
     "volunteer",
 )
+# What is known of a citizen's points: the rest of a file outlives the consent to a score.
+ERASED = ("credit_record", "record_document", "record_event", "score", "score_change")
 
 
 def upgrade() -> None:
@@ -29,6 +31,7 @@ def upgrade() -> None:
     run("CREATE POLICY sign_up_seats ON sign_up FOR UPDATE TO CURRENT_USER USING (true)")
     assume()
     doors()
+    erasure()
     seats()
 
 
@@ -129,7 +132,7 @@ def doors() -> None:
             JOIN citizen AS c ON c.person_id = v.person_id AND c.programme_id = v.programme_id AND c.left_at IS NULL
             WHERE s.id = ANY (p_services) AND s.organisation_id = identity_organisation()));
     END $$;
-    -- An officer with the citizen in front of them. The code works once.
+    -- An officer with the citizen in front of them. The code works once; whoever used it may repeat the request.
     CREATE FUNCTION reveal_by_presence(p_mac bytea, p_now timestamptz) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = public AS $$
     DECLARE
@@ -141,7 +144,7 @@ def doors() -> None:
         SELECT c.id INTO v_citizen FROM presence_code AS p
         JOIN citizen AS c ON c.person_id = p.person_id AND c.programme_id = p.programme_id AND c.left_at IS NULL
         WHERE p.code_mac = p_mac AND p.programme_id = identity_programme()
-          AND p.used_at IS NULL AND p.expires_at > p_now;
+          AND (p.used_at IS NULL OR p.used_by = identity_person()) AND p.expires_at > p_now;
         PERFORM open_door(ARRAY[v_citizen]);
         RETURN v_citizen;
     END $$;
@@ -189,7 +192,29 @@ def seats() -> None:
     """)
 
 
+def erasure() -> None:
+    """A citizen who leaves, or takes back the consent to a score, is erased at once and for good."""
+    for table in ERASED:
+        run(f"CREATE POLICY {table}_erasure ON {table} TO CURRENT_USER USING (citizen_id = ANY (identity_citizens()))")
+    deletions = "".join(f"DELETE FROM {table} WHERE citizen_id = p_citizen;\n" for table in ERASED)
+    run(f"""
+    CREATE FUNCTION erase_score(p_citizen integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = public AS $$
+    BEGIN
+        IF identity_role() NOT IN ('citizen', 'volunteer') THEN
+            RAISE EXCEPTION 'only citizens erase their own score' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        PERFORM set_config('app.erasing', 'yes', true);
+        {deletions}
+        PERFORM set_config('app.erasing', '', true);
+    END $$;
+    """)
+
+
 def downgrade() -> None:
+    run("DROP FUNCTION erase_score(integer)")
+    for table in ERASED:
+        run(f"DROP POLICY {table}_erasure ON {table}")
     run("""
     DROP FUNCTION seat_first_waiting(bigint);
     DROP FUNCTION waiting_position(bigint);

@@ -1,0 +1,120 @@
+"""An officer looks up the citizen in front of them: with the code on their phone, for one purpose, on the record."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import audit, idempotency
+from domain.actor import Actor
+from domain.consent import actions as consent
+from domain.consent.actions import whose
+from domain.errors import NotAllowed, NotFound
+from domain.people import queries
+from domain.people.rules import PURPOSE_WORDS, Purpose
+from domain.values import words
+from domain.vault import Vault
+
+CODE_LIFE: Final = timedelta(minutes=5)
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CODE_CHARS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whom an officer has looked up, and why."""
+
+    citizen_id: int
+    person_id: int
+    purpose: Purpose
+
+
+async def show_presence_code(session: AsyncSession, actor: Actor, now: datetime, *, key: UUID) -> int:
+    """The citizen shows a short code that opens their file to one officer, once, for five minutes; gives its number.
+
+    Raises: NotAllowed before joining.
+    """
+    person_id, programme_id = whose(actor)
+    if actor.citizen_id is None:
+        raise NotAllowed(_JOIN_FIRST)
+    request = {"programme": programme_id}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="presence_code", request=request)
+    if earlier is not None:
+        return int(str(earlier["id"]))
+    vault: Vault = session.info["vault"]
+    code_id = await queries.add_presence_code(
+        session,
+        person_id=person_id,
+        programme_id=programme_id,
+        code_mac=_mac(vault, presence_code_of(vault, person_id, key)),
+        now=now,
+        expires_at=now + CODE_LIFE,
+    )
+    await idempotency.bind(session, actor, key=key, result={"id": code_id})
+    return code_id
+
+
+def presence_code_of(vault: Vault, person_id: int, key: UUID) -> str:
+    """The code that belongs to a request; asking again gives the same one, and no table holds it."""
+    number = int.from_bytes(vault.digest("presence", str(person_id), str(key))[:8])
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_CODE_CHARS))
+
+
+async def look_up_by_presence(
+    session: AsyncSession, actor: Actor, now: datetime, *, code: str, purpose: Purpose, key: UUID
+) -> Found:
+    """Opens one citizen's rows to this transaction. The code is used up; the citizen sees who looked, and why.
+
+    Raises: NotFound for a code that is wrong, used or too old.
+    """
+    officer_id, _ = whose(actor)
+    mac = _mac(session.info["vault"], code)
+    request = {"mac": mac.hex(), "purpose": purpose.value}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="look_up", request=request)
+    citizen_id = await queries.reveal_by_presence(session, code_mac=mac, now=now)
+    if citizen_id is None:
+        raise NotFound(_NO_SUCH_CODE, field="value")
+    person_id = await queries.person_of(session, citizen_id=citizen_id)
+    found = Found(citizen_id=citizen_id, person_id=person_id, purpose=purpose)
+    if earlier is not None:
+        return found
+    if await queries.use_presence_code(session, code_mac=mac, officer_id=officer_id, now=now) is None:
+        raise NotFound(_NO_SUCH_CODE, field="value")
+    await _note(session, actor, now, found=found)
+    await idempotency.bind(session, actor, key=key, result={"citizen": citizen_id})
+    return found
+
+
+async def _note(session: AsyncSession, actor: Actor, now: datetime, *, found: Found) -> None:
+    """The entry in the citizen's access log and the one in the office's own trail."""
+    name = await queries.staff_name(session, staff_id=actor.staff_id or 0)
+    why = PURPOSE_WORDS[found.purpose]
+    await consent.record_access(
+        session,
+        actor,
+        now,
+        person_id=found.person_id,
+        actor_name=words(name, name),
+        purpose=found.purpose.value,
+        what=words(
+            f"凭您出示的到场码查看了“{why.zh}”所需的档案。",
+            f"Opened what {why.en} needs of your file, with the code that you showed.",
+        ),
+    )
+    about = {"citizen": found.citizen_id, "purpose": found.purpose.value}
+    await audit.record(session, actor, now, action="look_up", about=about)
+
+
+def _mac(vault: Vault, code: str) -> bytes:
+    """What is stored of a code; blanks, hyphens and case do not matter, nor do letters that look like digits."""
+    plain = code.replace(" ", "").replace("-", "").upper().translate(str.maketrans("OIL", "011"))
+    return vault.digest("presence_mac", plain)
+
+
+_JOIN_FIRST = words("您尚未加入本项目。请先加入。", "You have not joined this programme. Please join first.")
+_NO_SUCH_CODE = words(
+    "到场码不正确、已使用或已过期。请市民重新出示。",
+    "This code is wrong, used or too old. Please ask the citizen to show a new one.",
+)
