@@ -15,6 +15,7 @@ app.command("api.cli.demo:demo", help="Start the whole service with eight demons
 app.command("api.cli.serve:serve", help="Serve the API.")
 app.command("api.cli.serve:worker", help="Run the jobs that nobody waits for.")
 app.command("api.cli.upkeep:migrate", help="Bring the tables of the database up to date.")
+app.command("api.cli.sdl:schema", help="Print the schema of the API.")
 app.command("api.cli.doctor:doctor", help="Examine the database: version, roles, grants, row security.")
 app.command("api.cli.who:token", help="Print an access token for one of the demo's invented people.")
 app.command("api.cli.clock:clock", help="Move the business time of a demo forward.")

@@ -33,14 +33,14 @@ def demo(*, port: int = 8000, data: Path | None = None, fresh: bool = False) -> 
         prepare(folder)
         with beginning(environment, folder) as database:
             # PostgreSQL starts while these libraries load.
-            from api.cli import running
+            from api.cli import ground, running
 
             with step("Starting the database"):
                 databases = database.wait() if isinstance(database, Embedded) else database
             settings = Settings.for_folder(environment, folder, databases, address)
             remember_address(folder, settings.public_url)
             with step("Bringing the tables up to date"):
-                running.bring_forward(databases)
+                ground.bring_forward(databases)
             with step("Filling the demonstration cities") as advance:
                 running.fill(settings, advance)
             running.serve_until_stopped(

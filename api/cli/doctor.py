@@ -5,8 +5,8 @@ from pathlib import Path
 
 import asyncpg
 
+from api.cli.ground import check_server
 from api.cli.places import joined_databases, read_environment
-from api.cli.running import check_server
 from api.cli.terminal import say
 from api.embedded import Urls
 from api.settings import role_in

@@ -1,44 +1,24 @@
 """Runs the server, the worker, or both in this process, until the process is asked to stop."""
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
-import asyncpg
 import uvicorn
 
-import migrations
 from api.app import create_app
 from api.cli.terminal import Advance
 from api.database import WorkerDatabase
-from api.embedded import Urls
-from api.errors import CannotStart
 from api.logs import configure_logs
-from api.settings import Settings, role_in
+from api.settings import Settings
 from api.worker import work
-from domain.actor import ANONYMOUS
 from domain.actor import ANONYMOUS
 from domain.vault import Vault
 from seeds.demo import programme_codes, seed_programme
 
-_OLDEST_SERVER = 180000
-_CONNECT_LIMIT_S = 5.0
 _DRAIN_LIMIT_S = 10
 _LONGEST_MESSAGE_BYTES = 65_536
-
-
-def bring_forward(databases: Urls) -> None:
-    """Migrates the database to the newest step, if it is one that we can use."""
-    check(databases.owner)
-    migrations.upgrade(databases.owner, app_role=role_in(databases.app), worker_role=role_in(databases.worker))
-
-
-def check(url: str) -> None:
-    """Raises CannotStart when the database does not answer or is too old."""
-    asyncio.run(check_server(url))
 
 
 def fill(settings: Settings, advance: Advance) -> None:
@@ -56,32 +36,6 @@ async def _fill(settings: Settings, advance: Advance) -> None:
             advance(done, len(codes))
     finally:
         await database.dispose()
-
-
-async def check_server(url: str) -> None:
-    """Raises CannotStart when the database does not answer or is too old."""
-    place = urlsplit(url).netloc.rpartition("@")[2] or "its socket"
-    try:
-        connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_CONNECT_LIMIT_S)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise CannotStart(
-            f"The database at {place} refuses {role_in(url)} ({error}): check the address and the password."
-        ) from error
-    except (OSError, TimeoutError) as error:
-        raise CannotStart(
-            f"The database at {place} cannot be reached ({_reason(error)}): check the address and that it runs."
-        ) from error
-    version = connection.get_server_version()
-    await connection.close()
-    if version.major * 10000 < _OLDEST_SERVER:
-        raise CannotStart(f"The database is PostgreSQL {version.major}: this program needs 18 or later, so upgrade it.")
-
-
-def _reason(error: OSError) -> str:
-    """The system's word for it; a name that cannot be looked up has a negative number and words of its own."""
-    if error.errno is None:
-        return "no answer in time"
-    return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
 
 
 def serve_until_stopped(

@@ -21,9 +21,9 @@ def serve(*, port: int = 8000, host: str = "127.0.0.1", data: Path | None = None
     settings = joined_settings(data)
     with listening(host, port) as listener:
         address = f"http://{host}:{listener.getsockname()[1]}"
-        from api.cli import running
+        from api.cli import ground, running
 
-        running.check(settings.database_url)
+        ground.check(settings.database_url)
         running.serve_until_stopped(settings, listener, announce=lambda: say(f"ready {address}"), with_worker=False)
 
 
@@ -36,8 +36,8 @@ def worker(*, data: Path | None = None) -> None:
         The data folder of a running demo to join; without it the database of DATABASE_URL.
     """
     settings = joined_settings(data)
-    from api.cli import running
+    from api.cli import ground, running
 
-    running.check(settings.database_worker_url)
+    ground.check(settings.database_worker_url)
     say("working")
     running.work_until_stopped(settings)

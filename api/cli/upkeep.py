@@ -1,7 +1,8 @@
-"""Commands for those who look after a service: its tables, its schema, its programme files."""
+"""`benefits migrate`: for those who look after a service."""
 
 from pathlib import Path
 
+from api.cli.ground import bring_forward
 from api.cli.places import joined_databases, read_environment
 from api.cli.terminal import say, step
 
@@ -15,8 +16,6 @@ def migrate(*, data: Path | None = None) -> None:
         The data folder of a running demo; without it the database of DATABASE_OWNER_URL.
     """
     databases = joined_databases(read_environment(), data)
-    from api.cli import running
-
     with step("Bringing the tables up to date"):
-        running.bring_forward(databases)
+        bring_forward(databases)
     say("The tables are up to date.")

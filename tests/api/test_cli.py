@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import BENEFITS, Running, copy_wheel, eventually, fetch, is_alive, running, seconds_until_gone
 
 from api.embedded import urls
 from api.embedded.cluster import Host, find_host, status
 from api.embedded.folder import socket_folder
-from tests.api.processes import BENEFITS, Running, copy_wheel, eventually, fetch, is_alive, running, seconds_until_gone
+from seeds.loader import PROGRAMMES
 
 NOWHERE = {
     "DATABASE_URL": "postgresql://app@127.0.0.1:1/benefits",
@@ -160,6 +161,21 @@ def test_a_demo_ends_when_the_wrapper_that_started_it_is_killed(tmp_path: Path) 
         demo.end(signal.SIGKILL)
         assert seconds_until_gone(server) < 3
         assert not is_alive(postmaster)
+
+
+def test_the_schema_is_printed_in_the_schema_language(tmp_path: Path) -> None:
+    with running([*BENEFITS, "schema"], tmp_path) as schema:
+        assert schema.process.wait(30) == 0
+        assert "\ntype Query" in schema.output
+
+
+def test_a_sound_programme_file_may_be_loaded_and_another_is_told_its_faults(tmp_path: Path) -> None:
+    sound, broken = PROGRAMMES / "rongcheng.toml", tmp_path / "broken.toml"
+    broken.write_text("code = ")
+    with running([*BENEFITS, "rules", "check", str(sound), str(broken)], tmp_path / "check") as check:
+        assert check.process.wait(30) == 1
+        assert check.output == f"{sound}: may be loaded\n"
+        assert check.errors.startswith("benefits: broken.toml: ")
 
 
 def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:

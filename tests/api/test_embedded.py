@@ -16,11 +16,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from processes import PATIENCE_S, copy_wheel, fetch, running, seconds_until_gone, user_of
 
 from api.embedded import Embedded, EmbeddedError, child, join, superuser_url
 from api.embedded.cluster import find_host
 from api.embedded.folder import socket_folder
-from tests.api.processes import PATIENCE_S, copy_wheel, fetch, running, seconds_until_gone, user_of
 
 IS_ROOT = os.geteuid() == 0
 HOLD = """
@@ -232,6 +232,7 @@ def test_an_ordinary_user_starts_it_in_a_folder_of_his_own() -> None:
             first.end(signal.SIGKILL)
             assert seconds_until_gone(postmaster) < 3
     finally:
+        shutil.rmtree(socket_folder(data), ignore_errors=True)
         shutil.rmtree(home)
 
 
