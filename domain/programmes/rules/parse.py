@@ -69,6 +69,8 @@ def _parse(kind: type[T], text: str, file: str) -> T | list[Problem]:
         place.refuse(FORM, f"the file is no TOML: {problem}. Correct that line.")
         return place.problems
     references = _references(raw.pop("references", []), place)
+    if place.problems:
+        return place.problems
     for table, where in _marked_tables(raw, place):
         _expand(table, references, where)
     value = decode(kind, raw, place)
