@@ -13,7 +13,7 @@ from domain import idempotency, outbox
 from domain.actor import Actor
 from domain.consent import actions as consent
 from domain.errors import ConsentRequired
-from domain.people import queries as people
+from domain.people.queries import joining as people
 from domain.values import words
 from domain.vault import Vault
 from domain.volunteering.queries import volunteers
