@@ -6,6 +6,7 @@
 
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,10 @@ def report_of(code: str) -> str:
 
 @pytest.fixture(params=CITIES)
 def programme(request: pytest.FixtureRequest) -> ProgrammeDocument:
-    return read_file(PROGRAMMES / f"{request.param}.toml")
+    return load(request.param)
 
 
+@cache
 def load(code: str) -> ProgrammeDocument:
     return read_file(PROGRAMMES / f"{code}.toml")
 

@@ -45,6 +45,17 @@ def test_a_bad_document_is_refused_with_rule_file_and_key(tmp_path: Path, case: 
     assert all(problem.message.endswith(".") for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('kind = "AGE", minimum = 65', 'kind = "RESIDENCE", registrations = ["PERMIT"]'),
+        ("lat = 37.1652", "lat = 37"),
+    ],
+)
+def test_a_good_document_stays_good_with_a_residence_or_a_round_place(tmp_path: Path, old: str, new: str) -> None:
+    assert problems_of(tmp_path / "town.toml", edited("code =", old, new)) == []
+
+
 def test_no_volunteer_body_means_that_nobody_confirms(tmp_path: Path) -> None:
     text = RONGCHENG.replace('kind = "VOLUNTEER_BODY"', 'kind = "DEPARTMENT"')
     assert ("R17", "organisations") in found(problems_of(tmp_path / "town.toml", text))
