@@ -4,12 +4,13 @@ from typing import Any
 
 import strawberry
 
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.people import PeopleOfCitizen
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
+from domain.errors import NotFound
 from domain.people.queries import person_fragment
-from domain.values import words
+from domain.values import Fragment, words
 
 _NAMELESS = words("未提供姓名", "No name given")
 
@@ -21,17 +22,28 @@ class Citizen(PeopleOfCitizen, Node):
 
 def read_citizen(person: Any, asked: Asked) -> Citizen:
     """The signed-in person; before joining as well."""
-    context, subject = asked.context, asked.subject
-    name = context.speak(_NAMELESS)
-    if person["name"] is not None and person["key"] is not None:
-        name = context.vault.open(bytes.fromhex(person["key"]), "name", bytes.fromhex(person["name"]))
+    subject = asked.subject
     return Citizen(
-        id=context.seal("citizen", subject.person or 0, subject.programme or 0),
-        display_name=name,
+        id=asked.context.seal("citizen", subject.person or 0, subject.programme or 0),
+        display_name=name_of(person, asked.context),
     )
 
 
-CITIZEN: Section[Citizen] = Section("Citizen", None, build=lambda asked: person_fragment(), read=read_citizen)
+def name_of(person: Any, context: Context) -> str:
+    """The name that the issuer gave, opened with the person's key."""
+    if person["name"] is None or person["key"] is None:
+        return context.speak(_NAMELESS)
+    return context.vault.open(bytes.fromhex(person["key"]), "name", bytes.fromhex(person["name"]))
+
+
+def build_citizen(asked: Asked) -> Fragment:
+    """The caller; an id of somebody else is no id at all. Raises: NotFound."""
+    if asked.key not in ((), (asked.subject.person, asked.subject.programme)):
+        raise NotFound
+    return person_fragment()
+
+
+CITIZEN: Section[Citizen] = Section("Citizen", None, build=build_citizen, read=read_citizen)
 SECTIONS = (CITIZEN,)
 NODES = {"citizen": "Citizen"}
 

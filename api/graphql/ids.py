@@ -59,8 +59,8 @@ def unseal_cursor(vault: Vault, name: str, text: str) -> Key:
 
 
 def _sign(vault: Vault, purpose: str, payload: bytes) -> str:
-    signed = _mac(vault, purpose, payload) + payload
-    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+    mac = _mac(vault, purpose, payload)
+    return base64.urlsafe_b64encode(mac + _mask(vault, purpose, mac, payload)).rstrip(b"=").decode()
 
 
 def _verify(vault: Vault, purpose: str, text: str) -> bytes | None:
@@ -71,7 +71,8 @@ def _verify(vault: Vault, purpose: str, text: str) -> bytes | None:
         signed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error:
         return None
-    mac, payload = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
+    mac = signed[:_MAC_BYTES]
+    payload = _mask(vault, purpose, mac, signed[_MAC_BYTES:])
     if not hmac.compare_digest(mac, _mac(vault, purpose, payload)):
         return None
     # The last letter carries unused bits: of all its spellings only ours is an id.
@@ -80,3 +81,11 @@ def _verify(vault: Vault, purpose: str, text: str) -> bytes | None:
 
 def _mac(vault: Vault, purpose: str, payload: bytes) -> bytes:
     return vault.digest(purpose, payload.hex())[:_MAC_BYTES]
+
+
+def _mask(vault: Vault, purpose: str, mac: bytes, payload: bytes) -> bytes:
+    """Hides or shows the payload: numbers that count up would tell how many people there are."""
+    stream = b""
+    while len(stream) < len(payload):
+        stream += vault.digest("mask", purpose, mac.hex(), str(len(stream)))
+    return bytes(left ^ right for left, right in zip(payload, stream, strict=False))

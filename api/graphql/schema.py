@@ -8,8 +8,10 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from api.graphql import access, citizen, people
+from api.graphql import access, citizen, look_up, people
 from api.graphql.citizen import CitizenQuery
+from api.graphql.look_up import LookUpMutation
+from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
 from api.graphql.people import AccessEvent, Consent
 from api.graphql.products import Organisation
@@ -17,11 +19,16 @@ from api.graphql.programmes import ProgrammesQuery
 from api.graphql.types import SCALARS
 from api.graphql.view import View
 
-SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS)
+SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS, *look_up.SECTIONS)
 
 
 @strawberry.type
 class Query(ProgrammesQuery, CitizenQuery, NodeQuery):
+    pass
+
+
+@strawberry.type
+class Mutation(MembershipMutation, LookUpMutation):
     pass
 
 
@@ -39,6 +46,7 @@ def build() -> Api:
     """The one schema of this program."""
     built = strawberry.Schema(
         query=Query,
+        mutation=Mutation,
         types=[Organisation, Consent, AccessEvent],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )

@@ -29,7 +29,8 @@ as ONE statement, and keeps the values by response path. The resolvers below onl
 - A section may sit at any depth: Section("Score", "history", …) is found under me { score { history } } and joins the
   same statement. Under a list there is one value for all entries; let `read` return a mapping and pick from it.
 - Several fragments: let `build` return a tuple of them, and `read` gets a list. Equal fragments run once.
-- The object itself: Section("Presentation", None, …) reads one by `asked.key`, the parts of its id. With it, a mutation
+- The object itself: Section("Presentation", None, …) reads one by `asked.key`, the parts of its id (which the sections
+  below it see as well). With it, a mutation
   answers `await info.context.view.load(info, unit, "Presentation", key=(id,))`, and `node(id:)` finds it as well.
   `load` gives None when the fragment's JSON is null.
 - Common binds of every fragment: citizen, person, volunteer, programme, rule_set, today, now. They are the caller's own
@@ -218,8 +219,8 @@ class View:
         """One object of a type with everything that this field selects below it, in one statement; None if absent."""
         access.require_type(unit.actor.role, type_name)
         subject = subject or subject_of(info.context, unit)
-        walk = _Walk(view=self, info=info, subject=subject)
-        root = walk.ask(self._sections[type_name, None], {}, key, ())
+        walk = _Walk(view=self, info=info, subject=subject, key=key)
+        root = walk.ask(self._sections[type_name, None], {}, ())
         kind = cast("GraphQLObjectType", self._schema.type_map[type_name])
         walk.descend(kind, [FieldDetails(node, None) for node in info._raw_info.field_nodes], place(info.path))
         columns = await _run(unit, walk.fragments, subject)
@@ -278,6 +279,7 @@ class _Walk:
     view: View
     info: Info
     subject: Subject
+    key: tuple[int, ...]
     questions: list[_Question] = field(default_factory=list)
     fragments: list[Fragment] = field(default_factory=list)
     refused: dict[tuple[str, ...], DomainError] = field(default_factory=dict)
@@ -296,19 +298,17 @@ class _Walk:
             section = self.view.section(kind.name, field_name)
             if section is not None:
                 args = get_argument_values(definition, nodes[0].node, raw.variable_values, None, True)
-                self.ask(section, args, (), here)
+                self.ask(section, args, here)
             for target in self.view.leads_on(get_named_type(definition.type)):
                 self.descend(target, nodes, here)
 
-    def ask(
-        self, section: Section[Any], args: Mapping[str, Any], key: tuple[int, ...], path: tuple[str, ...]
-    ) -> _Question:
+    def ask(self, section: Section[Any], args: Mapping[str, Any], path: tuple[str, ...]) -> _Question:
         """Builds the fragments of one section. A refusal is kept for the place where it was provoked."""
         asked = Asked(
             name=f"q{len(self.questions)}",
             section=section,
             args=args,
-            key=key,
+            key=self.key,
             context=self.info.context,
             subject=self.subject,
         )

@@ -1,0 +1,114 @@
+"""An officer with the citizen in front of them: the code on the phone, and the part of the file that it opens."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Final, TypeAlias
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.citizen import name_of
+from api.graphql.context import Info
+from api.graphql.errors import UserError
+from api.graphql.view import Asked, Section, subject_of
+from domain.errors import NotFound
+from domain.people import actions
+from domain.people.queries import person_fragment, presence_code_fragment
+from domain.people.rules import OPENS, Purpose
+from domain.redemption.rules.codes import svg_of
+from domain.values import words
+
+_PURPOSES: Final[Sequence[Purpose]] = tuple(Purpose)
+strawberry.enum(Purpose, name="LookUpPurpose", description="Why an officer looks somebody up.")
+
+
+@strawberry.enum(description="By what an officer finds a citizen.")
+class CitizenKey(Enum):
+    VOLUNTEER_NUMBER = "VOLUNTEER_NUMBER"
+    CASE = "CASE"
+    PRESENCE_CODE = "PRESENCE_CODE"
+
+
+@strawberry.type(description="A short code on the citizen's phone for the officer in front of them; used once.")
+class PresenceCode:
+    code: str
+    svg: str = strawberry.field(description="The code as an SVG picture.")
+    expires_at: datetime
+
+
+@strawberry.type(description="The part of a citizen's file that the purpose needs; everything else is null.")
+class CitizenFile:
+    reference: strawberry.ID
+    display_name: str
+
+
+def opens(asked: Asked, part: str) -> bool:
+    """Whether the purpose of this look-up needs that part of the file."""
+    return part in OPENS[_PURPOSES[asked.key[0]]]
+
+
+def read_file(person: Any, asked: Asked) -> CitizenFile:
+    """The head of the file."""
+    return CitizenFile(
+        reference=asked.context.seal("file", asked.subject.citizen or 0),
+        display_name=name_of(person, asked.context),
+    )
+
+
+def read_presence_code(row: Any, asked: Asked) -> datetime:
+    """Until when the code works; the code itself stands in no table."""
+    return datetime.fromisoformat(row["expires_at"])
+
+
+FILE: Section[CitizenFile] = Section("CitizenFile", None, build=lambda asked: person_fragment(), read=read_file)
+PRESENCE_CODE: Section[datetime] = Section(
+    "PresenceCode",
+    None,
+    build=lambda asked: presence_code_fragment(asked.name, code_id=asked.key[0]),
+    read=read_presence_code,
+)
+SECTIONS = (FILE, PRESENCE_CODE)
+
+PresenceResult: TypeAlias = Annotated[PresenceCode | UserError, strawberry.union("PresenceResult")]
+CitizenFileResult: TypeAlias = Annotated[CitizenFile | UserError, strawberry.union("CitizenFileResult")]
+
+
+@strawberry.type
+class LookUpMutation:
+    @strawberry.mutation(
+        description="A short code on the citizen's phone that lets an officer in front of them look them up."
+    )
+    async def presence_code(self, info: Info, idempotency_key: UUID) -> PresenceResult:
+        context = info.context
+        async with context.transaction() as unit:
+            code_id = await actions.show_presence_code(unit.session, unit.actor, unit.now, key=idempotency_key)
+            expires_at: datetime = await context.view.load(info, unit, "PresenceCode", key=(code_id,))
+        code = actions.presence_code_of(context.vault, context.caller.person_id or 0, idempotency_key)
+        return PresenceCode(code=code, svg=svg_of(code), expires_at=expires_at)
+
+    @strawberry.mutation(
+        description="Needs an open case of that citizen, or the presence code on the citizen's phone. Written to the"
+        " citizen's access log with the purpose; fields outside the purpose are null."
+    )
+    async def look_up_citizen(
+        self, info: Info, by: CitizenKey, value: str, purpose: Purpose, idempotency_key: UUID
+    ) -> CitizenFileResult:
+        if by is not CitizenKey.PRESENCE_CODE:
+            raise NotFound(_NO_OPEN_CASE, field="value")
+        async with info.context.transaction() as unit:
+            found = await actions.look_up_by_presence(
+                unit.session, unit.actor, unit.now, code=value, purpose=purpose, key=idempotency_key
+            )
+            caller = subject_of(info.context, unit)
+            subject = replace(caller, citizen=found.citizen_id, person=found.person_id)
+            key = (_PURPOSES.index(found.purpose),)
+            file: CitizenFile = await info.context.view.load(info, unit, "CitizenFile", key=key, subject=subject)
+            return file
+
+
+_NO_OPEN_CASE = words(
+    "没有该市民的未结办件。请市民在手机上出示到场码。",
+    "There is no open case of such a citizen. Ask the citizen to show the presence code on their phone.",
+)
