@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Actor, Role
-from domain.incentives.actions import publish_products
+from domain.incentives.actions import open_budgets, publish_products
 from domain.people.settlement import settle
 from domain.programmes import queries as programmes
 from domain.programmes.actions import publish_programme
@@ -59,8 +59,10 @@ async def seed_programme(session: AsyncSession, now: datetime, *, code: str) -> 
 
 
 async def top_up(session: AsyncSession, now: datetime, *, programme_id: int, code: str) -> None:
-    """Puts back what time eats: events to come, and the end of the standing one."""
+    """Puts back what time eats: budgets of the windows that have begun, and events to come."""
     document = document_of(code)
+    today = now.astimezone(ZoneInfo(document.timezone)).date()
+    await open_budgets(session, now, programme_id=programme_id, today=today)
     places = await _places(session, programme_id)
     await import_events(
         session,
