@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Date, DateTime, Integer, Row, SmallInteger, T
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from domain.incentives.rules.standing import Catalogue, Standing, age_on
+from domain.incentives.rules.standing import Catalogue, Standing, age_on, baseline_holds
 from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import GENERAL, Product
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind
@@ -207,6 +207,12 @@ class CountedWindow:
     programme_id: int
     product_code: str
     start: date
+
+
+def is_offered(state: ProductState, catalogue: Catalogue) -> bool:
+    """Whether the product is neither suspended nor replaced, and rests on a baseline that was checked in time."""
+    months = catalogue.rules.baseline_valid_months
+    return state.status == "PUBLISHED" and baseline_holds(state.baseline_checked_on, months, catalogue.today)
 
 
 def standing_fragment(volunteer_item: str) -> Fragment:

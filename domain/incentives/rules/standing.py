@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from domain.programmes.rules.document import Band, Group, Product, RuleSetDocument
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind, Window
@@ -45,9 +46,15 @@ class Catalogue:
     """What is published in one programme on one day: the rules in force, and every product version by its number."""
 
     today: date
+    zone: ZoneInfo
     rule_set_id: int
     rules: Rules
     products: Mapping[int, Product]
+
+    @property
+    def midnight(self) -> datetime:
+        """The instant at which this day began."""
+        return datetime.combine(self.today, time(), self.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,312 @@
+"""A shop scans a code: a preview holds it for the terminal, a redemption takes the benefit.
+
+Both read the same and decide by the same rules. A redemption is three statements; a refusal writes down that the shop
+has looked, and nothing else of it stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import idempotency
+from domain.actor import Actor
+from domain.errors import AllowanceUsedUp, IdempotencyConflict
+from domain.incentives import queries as incentives
+from domain.incentives.queries import is_offered
+from domain.incentives.rules.decision import Decision, decide, refused
+from domain.incentives.rules.relief import Relief, basis_unit, check_basis, relief_of
+from domain.incentives.rules.standing import Catalogue, Standing, allowance_window, budget_window
+from domain.programmes.rules.codec import to_json
+from domain.programmes.rules.document import Product
+from domain.redemption.queries import scans
+from domain.redemption.queries.scans import Keyed, Look, Taken
+from domain.redemption.rules.codes import mac_of_scanned, receipt_number_of
+from domain.redemption.rules.scans import (
+    HOLD,
+    OpenedScan,
+    Scan,
+    ScanOutcome,
+    ScanReason,
+    ShownCode,
+    check_rate,
+    check_scan,
+    check_terminal,
+    state_of,
+)
+from domain.values import Words, words
+from domain.vault import Vault
+
+OPERATION = "redeem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A live code and its product; nothing of the person has been read yet."""
+
+    code: ShownCode
+    product: Product
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A found code with what is known of its person, and what follows."""
+
+    found: Found
+    standing: Standing
+    decision: Decision
+
+    @property
+    def code(self) -> ShownCode:
+        """The code."""
+        return self.found.code
+
+    @property
+    def product(self) -> Product:
+        """The product."""
+        return self.found.product
+
+
+async def preview_redemption(
+    session: AsyncSession, actor: Actor, now: datetime, *, catalogue: Catalogue, scan: Scan
+) -> ScanOutcome:
+    """What a redemption would give. Consumes nothing; the code is held for this terminal for 90 seconds.
+
+    Raises: TerminalBlocked, RateLimited, InvalidInput, NotFound: about the scan, never about the person.
+    """
+    check_scan(scan, actor.terminal_id)
+    opened = await _open(session, now, scan=scan, keyed=Keyed())
+    found = await _find(session, now, catalogue=catalogue, scan=scan, opened=opened)
+    if isinstance(found, ScanOutcome):
+        return found
+    measured = scan.basis is not None or basis_unit(found.product.shape) is None
+    if measured:
+        check_basis(found.product.shape, scan.basis)
+    verdict = await _judge(session, actor, now, catalogue=catalogue, found=found)
+    if isinstance(verdict, ScanOutcome):
+        return verdict
+    relief = await _relief(session, now, scan=scan, verdict=verdict) if measured else None
+    if isinstance(relief, ScanOutcome):
+        return relief
+    until = now + HOLD
+    held = await scans.hold_code(
+        session, now, code=found.code, terminal_id=scan.terminal_id, until=until, look=found.look
+    )
+    if not held:
+        return ScanOutcome(reason=ScanReason.TRY_AGAIN)
+    return ScanOutcome(
+        reason=ScanReason.OK,
+        product_id=verdict.code.product_id,
+        basis=None if relief is None else relief.basis,
+        basis_unit=basis_unit(verdict.product.shape),
+        relief=None if relief is None else relief.relief,
+        holder_pays=None if relief is None else relief.holder_pays,
+        match_number=verdict.code.match_number,
+        held_until=until,
+    )
+
+
+async def redeem(
+    session: AsyncSession, actor: Actor, now: datetime, *, catalogue: Catalogue, scan: Scan, key: UUID
+) -> ScanOutcome:
+    """Takes the benefit: once for each code, and once for each key of the terminal.
+
+    Raises:
+        IdempotencyConflict: the key stands for another scan.
+        BasisNeeded, InvalidInput: the price, quantity or deposit is missing or makes no sense. The code lives on.
+        TerminalBlocked, RateLimited, NotFound: this terminal may not scan, or not now.
+    """
+    check_scan(scan, actor.terminal_id)
+    keyed = Keyed(key=key, request_hash=idempotency.request_hash(OPERATION, _request(scan)))
+    opened = await _open(session, now, scan=scan, keyed=keyed)
+    if opened.earlier is not None:
+        if not opened.same_request:
+            raise IdempotencyConflict
+        return await _told_again(session, catalogue, earlier=opened.earlier)
+    found = await _find(session, now, catalogue=catalogue, scan=scan, opened=opened)
+    if isinstance(found, ScanOutcome):
+        return found
+    check_basis(found.product.shape, scan.basis)
+    verdict = await _judge(session, actor, now, catalogue=catalogue, found=found)
+    if isinstance(verdict, ScanOutcome):
+        return verdict
+    relief = await _relief(session, now, scan=scan, verdict=verdict)
+    if isinstance(relief, ScanOutcome):
+        return relief
+    vault: Vault = session.info["vault"]
+    taken = _taken(verdict, relief, scan=scan, keyed=keyed, receipt=receipt_number_of(vault, verdict.code.id))
+    written = await scans.take_benefit(session, now, taken=taken)
+    if isinstance(written, str):
+        return await _lost(session, now, verdict=verdict, to=written)
+    return ScanOutcome(
+        reason=ScanReason.OK,
+        product_id=verdict.code.product_id,
+        basis=relief.basis,
+        basis_unit=relief.unit,
+        relief=relief.relief,
+        holder_pays=relief.holder_pays,
+        match_number=verdict.code.match_number,
+        redemption_id=written,
+    )
+
+
+async def _open(session: AsyncSession, now: datetime, *, scan: Scan, keyed: Keyed) -> OpenedScan:
+    """Raises: TerminalBlocked, and RateLimited unless the key has been answered before."""
+    mac = mac_of_scanned(session.info["vault"], scan.code)
+    opened = await scans.open_scan(session, now, mac=mac, terminal_id=scan.terminal_id, keyed=keyed)
+    check_terminal(opened)
+    if opened.earlier is None:
+        check_rate(opened)
+    return opened
+
+
+async def _find(
+    session: AsyncSession, now: datetime, *, catalogue: Catalogue, scan: Scan, opened: OpenedScan
+) -> Found | ScanOutcome:
+    """The live code that was scanned; the number of the sale is checked next, before anything is read of the person."""
+    code = opened.code
+    if code is None:
+        await scans.count_wrong_code(session, now, terminal_id=scan.terminal_id)
+        return ScanOutcome(reason=ScanReason.NOT_VALID)
+    product = catalogue.products.get(code.product_id)
+    if product is None:
+        # Published a moment ago, after this request had begun.
+        return ScanOutcome(reason=ScanReason.TRY_AGAIN)
+    found = Found(code=code, product=product, look=_look(product, catalogue))
+    reason = state_of(code, scan.terminal_id, now)
+    return found if reason is ScanReason.OK else await _turn_away(session, now, found=found, reason=reason)
+
+
+async def _judge(
+    session: AsyncSession, actor: Actor, now: datetime, *, catalogue: Catalogue, found: Found
+) -> Verdict | ScanOutcome:
+    """Place, product and person, in this order: the first that does not hold is the answer."""
+    standing, state = await incentives.inputs(
+        session,
+        now,
+        citizen_id=found.code.citizen_id,
+        product_id=found.code.product_id,
+        organisation_id=actor.organisation_id,
+        catalogue=catalogue,
+    )
+    if not state.given_here:
+        return await _turn_away(session, now, found=found, reason=ScanReason.WRONG_PLACE)
+    decision = decide(found.product, catalogue.rules, standing)
+    if not is_offered(state, catalogue):
+        decision = refused(decision, _SUSPENDED)
+    verdict = Verdict(found=found, standing=standing, decision=decision)
+    return verdict if decision.qualified else await _refuse(session, now, verdict=verdict)
+
+
+async def _relief(session: AsyncSession, now: datetime, *, scan: Scan, verdict: Verdict) -> Relief | ScanOutcome:
+    """What this sale gives, unless allowance or budget are too small for it."""
+    standing, product = verdict.standing, verdict.product
+    try:
+        relief = relief_of(
+            product,
+            basis=scan.basis,
+            left=standing.allowance_left(product),
+            today=standing.today,
+            voucher_kind=verdict.code.voucher_kind,
+        )
+    except AllowanceUsedUp as refusal:
+        return await _refuse(session, now, verdict=_against(verdict, refusal.message))
+    if relief.budget_taken > (standing.budget_left(product) or 0):
+        return await _lost(session, now, verdict=verdict, to="BUDGET")
+    return relief
+
+
+async def _turn_away(session: AsyncSession, now: datetime, *, found: Found, reason: ScanReason) -> ScanOutcome:
+    """The code itself does not do: the person sees that a shop has looked."""
+    await scans.refuse_code(session, now, code=found.code, refusal=None, look=found.look)
+    return ScanOutcome(reason=reason)
+
+
+async def _refuse(session: AsyncSession, now: datetime, *, verdict: Verdict) -> ScanOutcome:
+    """The shop hears that the code is not valid; the reason goes to the phone alone. The code lives on."""
+    await scans.refuse_code(session, now, code=verdict.code, refusal=to_json(verdict.decision), look=verdict.found.look)
+    return ScanOutcome(reason=ScanReason.NOT_VALID)
+
+
+async def _lost(session: AsyncSession, now: datetime, *, verdict: Verdict, to: str) -> ScanOutcome:
+    """A conditional write found no row: somebody was quicker, or the money does not reach.
+
+    Raises: IdempotencyConflict when the key went to another scan at the same moment.
+    """
+    if to == "KEY":
+        raise IdempotencyConflict
+    if to == "CODE":
+        return ScanOutcome(reason=ScanReason.TRY_AGAIN)
+    sentence = _ALLOWANCE_GONE if to == "ALLOWANCE" else _BUDGET_TOO_SMALL
+    return await _refuse(session, now, verdict=_against(verdict, sentence))
+
+
+def _against(verdict: Verdict, sentence: Words) -> Verdict:
+    return replace(verdict, decision=refused(verdict.decision, sentence))
+
+
+async def _told_again(session: AsyncSession, catalogue: Catalogue, *, earlier: Mapping[str, object]) -> ScanOutcome:
+    """The answer that this key had the first time, computed again from the sale."""
+    redemption_id = cast("int", earlier["id"])
+    sale = await scans.told(session, redemption_id=redemption_id)
+    product = catalogue.products[sale["product_id"]]
+    return ScanOutcome(reason=ScanReason.OK, basis_unit=basis_unit(product.shape), redemption_id=redemption_id, **sale)
+
+
+def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receipt: str) -> Taken:
+    code, product, today = verdict.code, verdict.product, verdict.standing.today
+    start, end = allowance_window(product, today)
+    budget = budget_window(product, today)
+    return Taken(
+        code_id=code.id,
+        citizen_id=code.citizen_id,
+        person_id=code.person_id,
+        product_id=code.product_id,
+        product_code=product.code,
+        terminal_id=scan.terminal_id,
+        key=cast("UUID", keyed.key),
+        request_hash=keyed.request_hash or b"",
+        operation=OPERATION,
+        receipt_number=receipt,
+        merchant_ref=scan.merchant_ref,
+        status=relief.first_status,
+        basis=relief.basis,
+        relief=relief.relief,
+        holder_pays=relief.holder_pays,
+        due_on=relief.due_on,
+        match_number=code.match_number,
+        allowance_start=start,
+        allowance_end=end,
+        allowance_taken=relief.allowance_taken,
+        allowance_limit=product.allowance.quantity,
+        budget_start=None if budget is None else budget[0],
+        budget_taken=relief.budget_taken,
+        posted_fen=relief.posted_fen,
+        pending_fen=relief.pending_fen,
+        look=verdict.found.look,
+    )
+
+
+def _request(scan: Scan) -> dict[str, object]:
+    return {"code": scan.code, "basis": scan.basis, "ref": scan.merchant_ref, "terminal": scan.terminal_id}
+
+
+def _look(product: Product, catalogue: Catalogue) -> Look:
+    title = product.title
+    return Look(what=words(f"在商家核验“{title.zh}”", f"Checked “{title.en}” at a shop"), day=catalogue.midnight)
+
+
+_SUSPENDED = words(
+    "这项惠民目前暂停提供。请稍后再试。", "This benefit is not given at present. Please try again later."
+)
+_ALLOWANCE_GONE = words(
+    "您本期的额度不够这一次使用。", "What is left of this window's allowance does not cover this use."
+)
+_BUDGET_TOO_SMALL = words(
+    "本期预算不够支付这一次的减免。此码仍然有效。",
+    "What is left of the budget does not cover this relief. The code is still good.",
+)
