@@ -117,7 +117,8 @@ REGISTER = f"""mutation ($programme: String!, $version: Int!, $key: UUID!) {{ re
     idempotencyKey: $key) {{ ... on Volunteering {{ volunteerNumber confirmedHours }} {ERROR} }} }}"""
 SIGN_UP = f"""mutation ($event: ID!, $key: UUID!) {{ signUp(eventId: $event, idempotencyKey: $key) {{
     ... on SignUp {{ status event {{ id free }} }} {ERROR} }} }}"""
-CODE = f"mutation ($event: ID!) {{ attendanceCode(eventId: $event) {{ ... on AttendanceCode {{ code digits svg }} {ERROR} }} }}"
+CODE = f"""mutation ($event: ID!) {{ attendanceCode(eventId: $event) {{
+    ... on AttendanceCode {{ code digits svg }} {ERROR} }} }}"""
 CHECK_IN = f"""mutation ($code: String!, $key: UUID!) {{ checkIn(code: $code, idempotencyKey: $key) {{
     ... on Service {{ id status from }} {ERROR} }} }}"""
 CHECK_OUT = f"""mutation ($code: String!, $key: UUID!) {{ checkOut(code: $code, idempotencyKey: $key) {{
@@ -185,13 +186,15 @@ def test_a_citizen_joins_and_every_point_is_explained(city: City) -> None:
         key = fresh_key()
         enrol = f"""mutation ($p: String!, $c: [ConsentInput!]!, $key: UUID!) {{
             enrol(programme: $p, consents: $c, idempotencyKey: $key) {{
-                ... on Citizen {{ id memberships {{ programme {{ code }} }} consents {{ purpose }} {SCORE} }} {ERROR} }} }}"""
+                ... on Citizen {{ id memberships {{ programme {{ code }} }} consents {{ purpose }} {SCORE} }}
+                {ERROR} }} }}"""
         joined = phone.ask(enrol, p=city.code, c=wanted, key=key)
         assert joined["score"]["points"] == joined["score"]["ruleSet"]["basePoints"]
         assert {consent["purpose"] for consent in joined["consents"]} == {one["purpose"] for one in wanted}
         assert phone.ask(enrol, p=city.code, c=wanted, key=key) == joined
         left = phone.ask(
-            f"mutation ($key: UUID!) {{ withdraw(idempotencyKey: $key) {{ ... on Withdrawal {{ erased kept }} {ERROR} }} }}",
+            f"""mutation ($key: UUID!) {{ withdraw(idempotencyKey: $key) {{
+                ... on Withdrawal {{ erased kept }} {ERROR} }} }}""",
             key=fresh_key(),
         )
         assert left["erased"], left
@@ -202,7 +205,8 @@ def test_somebody_under_18_is_never_scored(city: City) -> None:
     with city.sign_in("citizen", MINOR) as phone:
         refused = phone.ask(
             f"""mutation ($p: String!, $key: UUID!) {{ enrol(programme: $p,
-                consents: [{{ purpose: "score", version: 1 }}], idempotencyKey: $key) {{ ... on Citizen {{ id }} {ERROR} }} }}""",
+                consents: [{{ purpose: "score", version: 1 }}], idempotencyKey: $key) {{
+                ... on Citizen {{ id }} {ERROR} }} }}""",
             p=city.code,
             key=fresh_key(),
         )
@@ -262,7 +266,8 @@ def test_a_benefit_goes_from_the_phone_to_the_till_and_back(city: City) -> None:
         assert (seen["status"], seen["matchNumber"]) == ("REDEEMED", sold["matchNumber"])
         assert seen["redemption"]["receiptNumber"] == sold["redemption"]["receiptNumber"]
         mine = phone.ask(
-            "{ me { redemptions { edges { node { receiptNumber relief product { id } } } } accessLog { edges { node { role } } } } }"
+            """{ me { redemptions { edges { node { receiptNumber relief product { id } } } }
+                accessLog { edges { node { role } } } } }"""
         )
         assert sold["redemption"]["receiptNumber"] in {
             edge["node"]["receiptNumber"] for edge in mine["redemptions"]["edges"]
@@ -335,7 +340,8 @@ def test_an_officer_looks_up_by_presence_code_and_the_citizen_sees_it(city: City
         ... on CitizenFile {{ reference displayName score {{ points }} }} {ERROR} }} }}"""
     with city.sign_in("citizen", EVERYTHING) as phone, city.sign_in("officer") as officer:
         shown = phone.ask(
-            f"mutation ($key: UUID!) {{ presenceCode(idempotencyKey: $key) {{ ... on PresenceCode {{ code svg }} {ERROR} }} }}",
+            f"""mutation ($key: UUID!) {{ presenceCode(idempotencyKey: $key) {{
+                ... on PresenceCode {{ code svg }} {ERROR} }} }}""",
             key=fresh_key(),
         )
         file = officer.ask(look_up, value=shown["code"], key=fresh_key())
