@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 
@@ -151,3 +151,34 @@ class PresenceCode(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     used_by: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class SourceClient(SQLModel, table=True):
+    __tablename__ = "source_client"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="source_client_organisation_fkey"),
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="source_client_person_fkey"),
+    )
+
+    client_id: str = Field(primary_key=True, sa_type=Text)
+    person_id: int = Field(sa_type=BigInteger)
+    organisation_id: int = Field(sa_type=BigInteger)
+    public_key: dict[str, str] = Field(sa_type=JSONB)
+    registered_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ClientAssertion(SQLModel, table=True):
+    __tablename__ = "client_assertion"
+
+    client_id: str = Field(primary_key=True, sa_type=Text)
+    jti: str = Field(primary_key=True, sa_type=Text)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Household(SQLModel, table=True):
+    __tablename__ = "household"
+    __table_args__ = (ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="household_citizen_fkey"),)
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    since: date = Field(primary_key=True, sa_type=Date)
+    dwelling: bytes = Field(sa_type=LargeBinary)
