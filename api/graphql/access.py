@@ -66,6 +66,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "checkOut": PERSON,
     # The organiser.
     "publishEvent": ORGANISER,
+    "cancelEvent": ORGANISER,
     "attendanceCode": ORGANISER,
     "confirmServices": ORGANISER,
     "rejectService": ORGANISER,

@@ -8,6 +8,7 @@ from api.graphql.context import Context, Info
 from api.graphql.people import PeopleOfCitizen
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
+from api.graphql.volunteering import VolunteeringOfCitizen
 from domain.errors import NotFound
 from domain.people.queries import person_fragment
 from domain.values import Fragment, words
@@ -16,7 +17,7 @@ _NAMELESS = words("未提供姓名", "No name given")
 
 
 @strawberry.type(description="One person in one programme, as only they see themselves.")
-class Citizen(PeopleOfCitizen, Node):
+class Citizen(PeopleOfCitizen, VolunteeringOfCitizen, Node):
     display_name: str
 
 

@@ -8,27 +8,30 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from api.graphql import access, citizen, look_up, people
+from api.graphql import access, citizen, look_up, organiser, people, volunteering
 from api.graphql.citizen import CitizenQuery
 from api.graphql.look_up import LookUpMutation
 from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
+from api.graphql.organiser import OrganiserQuery
 from api.graphql.people import AccessEvent, Consent
 from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
+from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
+from api.graphql.volunteering import VolunteeringQuery
 
-SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS, *look_up.SECTIONS)
+SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS, *look_up.SECTIONS, *volunteering.SECTIONS, *organiser.SECTIONS)
 
 
 @strawberry.type
-class Query(ProgrammesQuery, CitizenQuery, NodeQuery):
+class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, NodeQuery):
     pass
 
 
 @strawberry.type
-class Mutation(MembershipMutation, LookUpMutation):
+class Mutation(MembershipMutation, VolunteerMutation, OrganiserMutation, LookUpMutation):
     pass
 
 

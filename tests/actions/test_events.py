@@ -29,6 +29,7 @@ async def test_events_are_found_by_place_date_and_type(city: City) -> None:
 
     async def found(**asked: Any) -> set[int]:
         values: dict[str, Any] = {
+            "programme_id": city.programme_id,
             "between": (NOON, None),
             "activity_type": None,
             "near": None,
@@ -54,7 +55,13 @@ async def test_pages_of_events_join_without_gap_or_repeat(city: City) -> None:
     after: tuple[datetime, int] | None = None
     for _ in range(3):
         fragment = shapes.events_fragment(
-            "e", between=(NOON, None), activity_type="first-aid", near=None, first=2, after=after
+            "e",
+            programme_id=city.programme_id,
+            between=(NOON, None),
+            activity_type="first-aid",
+            near=None,
+            first=2,
+            after=after,
         )
         page = (await city.read(ANONYMOUS_HERE, fragment))[:2]
         seen += [one["id"] for one in page]
@@ -72,7 +79,15 @@ async def test_a_cancelled_event_tells_everybody_and_is_off_the_list(city: City)
     ) == [(volunteer.person_id,)]
     [mine] = await city.read(volunteer, shapes.sign_ups_fragment())
     assert (mine["status"], mine["mine"]["status"]) == ("CANCELLED", "CANCELLED")
-    fragment = shapes.events_fragment("e", between=(NOON, None), activity_type="remote", near=None, first=9, after=None)
+    fragment = shapes.events_fragment(
+        "e",
+        programme_id=city.programme_id,
+        between=(NOON, None),
+        activity_type="remote",
+        near=None,
+        first=9,
+        after=None,
+    )
     assert await city.read(ANONYMOUS_HERE, fragment) == []
     before = await city.state(event_id)
     error = await refused(

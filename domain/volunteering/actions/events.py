@@ -142,7 +142,7 @@ def _organiser(actor: Actor) -> tuple[int, int]:
 
 def _own(event: EventState | None, actor: Actor) -> EventState:
     if event is None or event.organisation_id != actor.organisation_id:
-        raise NotFound(field="eventId")
+        raise NotFound
     return event
 
 

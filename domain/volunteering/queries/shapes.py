@@ -7,6 +7,7 @@ Call names and reasons leave the database sealed: `key` opens them.
 from datetime import datetime
 from typing import Final
 
+from domain.scoring.queries import lines_cte
 from domain.values import Fragment
 from domain.volunteering.rules.events import Near
 
@@ -116,6 +117,7 @@ def service_titles_fragment() -> Fragment:
 def events_fragment(
     name: str,
     *,
+    programme_id: int,
     between: tuple[datetime, datetime | None],
     activity_type: str | None,
     near: Near | None,
@@ -132,7 +134,7 @@ def events_fragment(
         FROM (
             SELECT e.id, e.starts_at, {_EVENT} AS shape
             FROM event AS e JOIN organisation AS o ON o.id = e.organisation_id
-            WHERE e.programme_id = :programme AND e.cancelled_at IS NULL AND o.status = 'ADMITTED'
+            WHERE e.programme_id = :{name}_programme AND e.cancelled_at IS NULL AND o.status = 'ADMITTED'
               AND e.ends_at > :{name}_from AND e.starts_at < coalesce(CAST(:{name}_until AS timestamptz), 'infinity')
               AND (CAST(:{name}_activity AS text) IS NULL OR e.activity_type = CAST(:{name}_activity AS text))
               AND (CAST(:{name}_within AS integer) IS NULL OR {_metres(name)} <= CAST(:{name}_within AS integer))
@@ -143,6 +145,7 @@ def events_fragment(
         """,
         binds={
             **_page(name, first, after),
+            f"{name}_programme": programme_id,
             f"{name}_from": between[0],
             f"{name}_until": between[1],
             f"{name}_activity": activity_type,
@@ -150,6 +153,19 @@ def events_fragment(
             f"{name}_lat": None if near is None else near.lat,
             f"{name}_lon": None if near is None else near.lon,
         },
+    )
+
+
+def service_points_fragment() -> Fragment:
+    """What each stretch of the caller's gives today, by its id; nothing for who has no score. Over the CTE `lines`."""
+    return Fragment(
+        sql="""
+        SELECT coalesce(json_object_agg(s.id, l.points), '{}')
+        FROM service AS s
+        JOIN lines AS l ON l.source_id = s.organisation_id AND l.ref_hash = s.ref_hash
+        WHERE s.volunteer_id = :volunteer AND s.status = 'CONFIRMED'
+        """,
+        ctes={"lines": lines_cte()},
     )
 
 

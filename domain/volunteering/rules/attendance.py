@@ -9,6 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import segno
+
 from domain.errors import InvalidInput, TooEarly, TooLate
 from domain.values import words
 from domain.vault import Vault
@@ -61,6 +63,11 @@ def code_text(vault: Vault, stamp: Stamp) -> str:
     head = stamp.event_id.to_bytes(6, "big") + stamp.step.to_bytes(4, "big")
     body = base64.b32encode(head + _mac(vault, stamp)[:_MAC_BYTES]).decode()
     return _PREFIX + body.translate(_WRITE)
+
+
+def code_svg(code: str) -> str:
+    """The code as a QR picture with its quiet zone; black on white, so that any camera reads it."""
+    return segno.make_qr(code, error="m").svg_inline(scale=8, border=4, dark="#000", light="#fff")
 
 
 def digits_text(vault: Vault, stamp: Stamp) -> str:

@@ -126,7 +126,7 @@ def check_open(event: EventState | None, *, programme_id: int | None, now: datet
         TooLate: it was cancelled or is over.
     """
     if event is None or event.programme_id != programme_id:
-        raise NotFound(field="eventId")
+        raise NotFound
     if event.cancelled:
         raise TooLate(words("活动已取消。请选择其他活动。", "This event was cancelled. Please choose another."))
     if now >= event.ends_at:

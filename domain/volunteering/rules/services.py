@@ -216,7 +216,7 @@ def refusal(code: str) -> DomainError:
                 rule_source="R17",
             )
         case _:
-            return NotFound(field="id")
+            return NotFound()
 
 
 def check_reason(reason: str) -> str:
