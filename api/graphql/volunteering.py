@@ -1,7 +1,7 @@
 """What volunteers see: events, their sign-ups, their hours and stars, and what each stretch gave."""
 
 import base64
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Annotated, Any
 
@@ -9,13 +9,14 @@ import strawberry
 
 from api.graphql.context import Context, Info
 from api.graphql.programmes import GeoInput
+from api.graphql.reference import KnownProgramme
 from api.graphql.types import Connection, Node, connect, connection, day, instant
 from api.graphql.view import Asked, Page, Section, compose, page_of, subject_of
 from domain.actor import PERSON_ROLES
 from domain.errors import NotFound
 from domain.values import Fragment, Words
 from domain.volunteering.queries import shapes
-from domain.volunteering.rules.events import Near
+from domain.volunteering.rules.events import EventSearch, Near
 from domain.volunteering.rules.terms import minutes_to_next_star, stars
 
 
@@ -282,15 +283,14 @@ class VolunteeringQuery:
         own = programme if context.caller.role in PERSON_ROLES else None
         async with context.reading(own) as unit:
             known = context.reference.programme(programme)
-            fragment = shapes.events_fragment(
-                "events",
+            search = EventSearch(
                 programme_id=known.id,
-                between=_between(from_, until, known.zone, unit.now),
+                since=unit.now if from_ is None else max(unit.now, _midnight(from_, known)),
+                until=None if until is None else _midnight(until + timedelta(days=1), known),
                 activity_type=activity_type,
                 near=_near(near),
-                first=page.first,
-                after=after_instant(page),
             )
+            fragment = shapes.events_fragment("e", search=search, first=page.first, after=after_instant(page))
             statement, values = compose([fragment], subject_of(context, unit))
             rows = (await unit.session.execute(statement, values)).scalar_one()
             return connect(
@@ -303,12 +303,9 @@ class VolunteeringQuery:
             )
 
 
-def _between(first: date | None, last: date | None, zone: Any, now: datetime) -> tuple[datetime, datetime | None]:
-    """From the beginning of the first day, or now if that is later, to the end of the last."""
-    begin = now if first is None else max(now, datetime.combine(first, datetime.min.time(), zone).astimezone(UTC))
-    if last is None:
-        return begin, None
-    return begin, datetime.combine(last + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
+def _midnight(day_asked: date, programme: KnownProgramme) -> datetime:
+    """When a local date begins."""
+    return datetime.combine(day_asked, time(), programme.zone).astimezone(UTC)
 
 
 def _near(near: GeoInput | None) -> Near | None:

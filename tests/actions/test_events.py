@@ -10,7 +10,7 @@ from serving import ANONYMOUS_HERE, EVENT, HOUR, MINUTE, NOON, TERMS, City, city
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.volunteering import actions
 from domain.volunteering.queries import shapes
-from domain.volunteering.rules.events import EventDraft, Near
+from domain.volunteering.rules.events import EventDraft, EventSearch, Near
 
 __all__ = ["city"]
 
@@ -28,15 +28,9 @@ async def test_events_are_found_by_place_date_and_type(city: City) -> None:
     mine = {far, near, library, later, placeless}
 
     async def found(**asked: Any) -> set[int]:
-        values: dict[str, Any] = {
-            "programme_id": city.programme_id,
-            "between": (NOON, None),
-            "activity_type": None,
-            "near": None,
-            "first": 100,
-            "after": None,
-        }
-        shapes_found = await city.read(ANONYMOUS_HERE, shapes.events_fragment("e", **{**values, **asked}))
+        search = EventSearch(**{"programme_id": city.programme_id, "since": NOON, **asked})
+        fragment = shapes.events_fragment("e", search=search, first=100, after=None)
+        shapes_found = await city.read(ANONYMOUS_HERE, fragment)
         return {one["id"] for one in shapes_found} & mine
 
     assert await found() == mine
@@ -44,8 +38,8 @@ async def test_events_are_found_by_place_date_and_type(city: City) -> None:
     assert await found(near=Near(lat=37.11, lon=122.4, within_metres=1113)) == {near, library}
     assert await found(near=Near(lat=37.11, lon=122.4, within_metres=1111)) == set()
     assert await found(activity_type="library-help") == {library}
-    assert await found(between=(NOON, NOON + 24 * HOUR)) == {far, near, library, placeless}
-    assert await found(between=(NOON + 24 * HOUR, None)) == {later}
+    assert await found(until=NOON + 24 * HOUR) == {far, near, library, placeless}
+    assert await found(since=NOON + 24 * HOUR) == {later}
 
 
 async def test_pages_of_events_join_without_gap_or_repeat(city: City) -> None:
@@ -56,10 +50,7 @@ async def test_pages_of_events_join_without_gap_or_repeat(city: City) -> None:
     for _ in range(3):
         fragment = shapes.events_fragment(
             "e",
-            programme_id=city.programme_id,
-            between=(NOON, None),
-            activity_type="first-aid",
-            near=None,
+            search=EventSearch(programme_id=city.programme_id, since=NOON, activity_type="first-aid"),
             first=2,
             after=after,
         )
@@ -80,13 +71,7 @@ async def test_a_cancelled_event_tells_everybody_and_is_off_the_list(city: City)
     [mine] = await city.read(volunteer, shapes.sign_ups_fragment())
     assert (mine["status"], mine["mine"]["status"]) == ("CANCELLED", "CANCELLED")
     fragment = shapes.events_fragment(
-        "e",
-        programme_id=city.programme_id,
-        between=(NOON, None),
-        activity_type="remote",
-        near=None,
-        first=9,
-        after=None,
+        "e", search=EventSearch(programme_id=city.programme_id, since=NOON, activity_type="remote"), first=9, after=None
     )
     assert await city.read(ANONYMOUS_HERE, fragment) == []
     before = await city.state(event_id)

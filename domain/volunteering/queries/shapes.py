@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.scoring.queries import lines_cte
 from domain.values import Fragment
-from domain.volunteering.rules.events import Near
+from domain.volunteering.rules.events import EventSearch
 
 # e: the event, o: its organisation.
 _EVENT: Final = """json_build_object(
@@ -114,20 +114,8 @@ def service_titles_fragment() -> Fragment:
     )
 
 
-def events_fragment(
-    name: str,
-    *,
-    programme_id: int,
-    between: tuple[datetime, datetime | None],
-    activity_type: str | None,
-    near: Near | None,
-    first: int,
-    after: tuple[datetime, int] | None,
-) -> Fragment:
-    """A programme's events that are not over, the earliest first; the key of a page is start and id.
-
-    `between`: not over by the first instant, begun before the second. Distance is along the great circle.
-    """
+def events_fragment(name: str, *, search: EventSearch, first: int, after: tuple[datetime, int] | None) -> Fragment:
+    """A programme's events that are not over, the earliest first; the key of a page is start and id."""
     return Fragment(
         sql=f"""
         SELECT coalesce(json_agg(p.shape ORDER BY p.starts_at, p.id), '[]')
@@ -145,13 +133,13 @@ def events_fragment(
         """,
         binds={
             **_page(name, first, after),
-            f"{name}_programme": programme_id,
-            f"{name}_from": between[0],
-            f"{name}_until": between[1],
-            f"{name}_activity": activity_type,
-            f"{name}_within": None if near is None else near.within_metres,
-            f"{name}_lat": None if near is None else near.lat,
-            f"{name}_lon": None if near is None else near.lon,
+            f"{name}_programme": search.programme_id,
+            f"{name}_from": search.since,
+            f"{name}_until": search.until,
+            f"{name}_activity": search.activity_type,
+            f"{name}_within": None if search.near is None else search.near.within_metres,
+            f"{name}_lat": None if search.near is None else search.near.lat,
+            f"{name}_lon": None if search.near is None else search.near.lon,
         },
     )
 

@@ -69,6 +69,17 @@ class Near:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSearch:
+    """Events of a programme that are not over by `since` and have begun before `until`."""
+
+    programme_id: int
+    since: datetime
+    until: datetime | None = None
+    activity_type: str | None = None
+    near: Near | None = None
+
+
 def check_draft(draft: EventDraft, now: datetime, terms: VolunteerTerms) -> None:
     """An event lies in the future, has seats and a place, and is volunteering.
 
