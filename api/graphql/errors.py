@@ -1,6 +1,7 @@
 """How a refusal or a fault reaches the client: refusals in their own words, faults masked and logged by request id."""
 
 import asyncio
+import re
 from enum import Enum
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ INTERNAL: Final = "INTERNAL"
 INVALID_REQUEST: Final = "INVALID_REQUEST"
 RETRY_AFTER_MS: Final = 1000
 
+# The library has no switch for this one; the schema is public, and guessing names for people is no service.
+_SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 _UNAVAILABLE = words(
     "服务暂时不可用,请稍后用同一请求编号重试。",
     "The service is out of reach for a moment. Please try again with the same key.",
@@ -82,7 +85,7 @@ def user_error(error: DomainError, language: Language) -> UserError:
 def formatted(error: GraphQLError, language: Language, request_id: str) -> dict[str, Any]:
     """One entry of `errors`: what the client may know, with a code to switch on."""
     cause = error.original_error
-    entry: dict[str, Any] = {"message": error.message, "extensions": {"code": INVALID_REQUEST}}
+    entry: dict[str, Any] = {"message": _SUGGESTION.sub("", error.message), "extensions": {"code": INVALID_REQUEST}}
     if error.locations:
         entry["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:

@@ -14,10 +14,18 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
     parse,
     validate,
 )
@@ -28,6 +36,9 @@ MAX_FIELDS: Final = 500
 MAX_ALIASES: Final = 40
 MAX_OPERATIONS: Final = 10
 MAX_INTROSPECTIONS: Final = 2
+MAX_VALUES: Final = 50_000
+PAGE: Final = 100
+LIST: Final = 10
 KEPT_DOCUMENTS: Final = 1000
 
 
@@ -39,6 +50,7 @@ class Size:
     fields: int = 0
     aliases: int = 0
     introspections: int = 0
+    values: int = 0
 
     def beside(self, other: "Size") -> "Size":
         """Both selections in the same place."""
@@ -47,6 +59,7 @@ class Size:
             fields=self.fields + other.fields,
             aliases=self.aliases + other.aliases,
             introspections=self.introspections + other.introspections,
+            values=self.values + other.values,
         )
 
 
@@ -71,7 +84,9 @@ class Documents:
             document = parse(query, max_tokens=MAX_TOKENS)
         except RecursionError:
             return [GraphQLError("The document is nested too deeply. Ask for less at once.")]
-        problems = excess(document) or validate(self._schema, document, max_errors=10, hide_suggestions=True)
+        problems = excess(self._schema, document) or validate(
+            self._schema, document, max_errors=10, hide_suggestions=True
+        )
         if problems:
             return problems
         self._ready[digest] = document
@@ -80,20 +95,21 @@ class Documents:
         return document
 
 
-def excess(document: DocumentNode) -> list[GraphQLError]:
+def excess(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
     """In which respects the document asks for too much."""
     operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     if len(operations) > MAX_OPERATIONS:
         return [GraphQLError(f"A document has at most {MAX_OPERATIONS} operations. Send them apart.")]
-    measure = _Measure(document)
+    measure = _Measure(schema, document)
     problems = []
     for operation in operations:
-        size = measure.selection(operation.selection_set)
+        size = measure.operation(operation)
         for what, asked, most in (
             ("depth", size.depth, MAX_DEPTH),
             ("number of fields", size.fields, MAX_FIELDS),
             ("number of aliases", size.aliases, MAX_ALIASES),
             ("number of introspections", size.introspections, MAX_INTROSPECTIONS),
+            ("size of the answer", size.values, MAX_VALUES),
         ):
             if asked > most:
                 problems.append(GraphQLError(f"The {what} is limited to {most}. Ask for less at once.", operation))
@@ -101,39 +117,62 @@ def excess(document: DocumentNode) -> list[GraphQLError]:
 
 
 class _Measure:
-    """Measures selections, remembering every fragment."""
+    """Measures selections, remembering every fragment. What validation refuses anyway counts as nothing."""
 
-    def __init__(self, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+        self._schema = schema
         self._fragments = {
             one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
         }
         self._sizes: dict[str, Size] = {}
 
-    def selection(self, selection: SelectionSetNode) -> Size:
+    def operation(self, node: OperationDefinitionNode) -> Size:
+        return self._selection(node.selection_set, self._schema.get_root_type(node.operation))
+
+    def _selection(self, selection: SelectionSetNode, kind: GraphQLNamedType | None) -> Size:
         size = Size()
         for node in selection.selections:
             match node:
                 case FieldNode():
-                    size = size.beside(self._field(node))
+                    size = size.beside(self._field(node, kind))
                 case InlineFragmentNode():
-                    size = size.beside(self.selection(node.selection_set))
+                    condition = node.type_condition
+                    narrowed = kind if condition is None else self._schema.get_type(condition.name.value)
+                    size = size.beside(self._selection(node.selection_set, narrowed))
                 case FragmentSpreadNode():
                     size = size.beside(self._fragment(node.name.value))
         return size
 
-    def _field(self, node: FieldNode) -> Size:
-        below = self.selection(node.selection_set) if node.selection_set else Size()
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
+        definition = parent.fields.get(node.name.value) if isinstance(parent, _WITH_FIELDS) else None
+        kind = None if definition is None else get_named_type(definition.type)
+        below = self._selection(node.selection_set, kind) if node.selection_set else Size()
+        times = 1 if definition is None or parent is None else _entries(node, definition, parent)
         return Size(
             depth=below.depth + 1,
             fields=below.fields + 1,
             aliases=below.aliases + (node.alias is not None),
             introspections=below.introspections + (node.name.value in ("__schema", "__type")),
+            values=times * (below.values + 1),
         )
 
     def _fragment(self, name: str) -> Size:
-        """A fragment that is unknown or spreads itself counts as nothing: validation refuses it."""
         if name not in self._sizes:
             self._sizes[name] = Size()
             if name in self._fragments:
-                self._sizes[name] = self.selection(self._fragments[name].selection_set)
+                fragment = self._fragments[name]
+                kind = self._schema.get_type(fragment.type_condition.name.value)
+                self._sizes[name] = self._selection(fragment.selection_set, kind)
         return self._sizes[name]
+
+
+_WITH_FIELDS: Final = (GraphQLObjectType, GraphQLInterfaceType)
+
+
+def _entries(node: FieldNode, definition: GraphQLField, parent: GraphQLNamedType) -> int:
+    """How many entries a field is taken to have: what a page asks for, and a guess for a plain list."""
+    if "first" in definition.args:
+        asked = next((one.value for one in node.arguments or () if one.name.value == "first"), None)
+        return min(int(asked.value), PAGE) if isinstance(asked, IntValueNode) else PAGE
+    plain = is_list_type(get_nullable_type(definition.type)) and not parent.name.endswith("Connection")
+    return LIST if plain else 1

@@ -112,13 +112,14 @@ class KnownOrganisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProgramme:
-    """One programme with everything published in it. `products` are the current versions, by id."""
+    """One programme with everything published in it. `products` are those in force, `versions` all there ever were."""
 
     id: int
     settings: ProgrammeSettings
     zone: ZoneInfo
     rule_sets: tuple[KnownRuleSet, ...]
     products: tuple[KnownProduct, ...]
+    versions: tuple[KnownProduct, ...]
     organisations: tuple[KnownOrganisation, ...]
 
     def today(self, now: datetime) -> date:
@@ -141,8 +142,8 @@ class KnownProgramme:
             stars_hours=self.settings.stars_hours,
             baseline_valid_months=self.settings.baseline_valid_months,
         )
-        products = {one.id: one.document for one in self.products if one.status == "PUBLISHED"}
-        return Catalogue(today=day, rule_set_id=rule_set.id, rules=rules, products=products)
+        products = {one.id: one.document for one in self.versions}
+        return Catalogue(today=day, zone=self.zone, rule_set_id=rule_set.id, rules=rules, products=products)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +227,7 @@ def _programme(
         zone=ZoneInfo(settings.timezone),
         rule_sets=tuple(one for one in rule_sets if one.programme_id == row.id),
         products=tuple(one for one in products if one.programme_id == row.id and one.status != "REPLACED"),
+        versions=tuple(one for one in products if one.programme_id == row.id),
         organisations=tuple(one for one in organisations if one.programme_id == row.id),
     )
 
