@@ -4,10 +4,9 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
-from serving import HOUR, MINUTE, NOON, TERMS, City, city, refused
-
 from domain.errors import DomainError
 from domain.volunteering import actions
+from tests.actions.serving import HOUR, MINUTE, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
 

@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from serving import DOCUMENT, HOUR, NOON, TERMS, City, city, refused
 from sqlalchemy import text
 
 from domain.actor import Caller, Role
 from domain.vault import Vault
 from domain.volunteering import actions
 from domain.volunteering.queries import shapes
+from tests.actions.serving import DOCUMENT, HOUR, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
 

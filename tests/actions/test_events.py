@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from serving import ANONYMOUS_HERE, EVENT, HOUR, MINUTE, NOON, TERMS, City, city, refused
-
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.volunteering import actions
 from domain.volunteering.queries import shapes
 from domain.volunteering.rules.events import EventDraft, EventSearch, Near
+from tests.actions.serving import ANONYMOUS_HERE, EVENT, HOUR, MINUTE, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
 

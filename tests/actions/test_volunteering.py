@@ -5,13 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from serving import CONSENTS, DOCUMENT, HOUR, MINUTE, NOON, TERMS, City, city, refused
 from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Role
 from domain.volunteering import actions
 from domain.volunteering.actions import Registration
 from domain.volunteering.queries import shapes
+from tests.actions.serving import CONSENTS, DOCUMENT, HOUR, MINUTE, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
 
