@@ -17,6 +17,7 @@ from domain.errors import DomainError
 from domain.incentives import queries as incentives
 from domain.incentives.actions import open_budgets, publish_products
 from domain.incentives.rules.standing import Catalogue, Rules
+from domain.ledger.actions import budget_account, fund_budget
 from domain.people.settlement import Membership, Post, Settler, caller_of, settle
 from domain.programmes import queries as programmes
 from domain.programmes.actions import publish_programme
@@ -85,6 +86,28 @@ class Counter:
             await open_budgets(unit.session, TEN, programme_id=self.programme_id, today=day_of(TEN))
         rows = await self.rows("SELECT max(id) FROM product WHERE code = :code", code=offered.code)
         return int(rows[0][0])
+
+    async def top_up(self, product_id: int, amount_fen: int, at: datetime = TEN) -> None:
+        """More money from the city for the window that is open."""
+        async with self.worker.transaction(ANONYMOUS) as unit:
+            row = (
+                await unit.session.execute(
+                    text(
+                        "UPDATE budget SET total = total + :amount FROM product AS p WHERE p.id = :id"
+                        " AND p.code = product_code AND window_start <= :day"
+                        " AND (window_end IS NULL OR window_end > :day) RETURNING product_code, window_start"
+                    ),
+                    {"amount": amount_fen, "id": product_id, "day": day_of(at)},
+                )
+            ).one()
+            await fund_budget(
+                unit.session,
+                at,
+                programme_id=self.programme_id,
+                budget=budget_account(row.product_code, row.window_start),
+                amount_fen=amount_fen,
+                reason="top-up",
+            )
 
     async def settle(self, role: Role, **values: Any) -> Caller:
         """A new person, as they would be after signing in."""
