@@ -6,9 +6,9 @@ alike, because an object is only ever looked for among the caller's own.
 
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from graphql import GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, default_field_resolver
 
 from api.graphql.context import Context
 from api.graphql.errors import user_error
@@ -105,7 +105,6 @@ TYPES: Final[Mapping[str, Roles]] = {
     "PresenceCode": CITIZEN,
     "CitizenFile": OFFICER,
     "Volunteering": PERSON,
-    "SignUp": PERSON,
     "Service": PERSON,
     "Participant": ORGANISER,
     "OrganiserDesk": ORGANISER,
@@ -144,6 +143,8 @@ TYPES: Final[Mapping[str, Roles]] = {
     "ProductFigures": EVERYONE,
     "Consultation": EVERYONE,
     "VolunteerEvent": EVERYONE,
+    # Null for whoever is no volunteer, but everybody can ask.
+    "SignUp": EVERYONE,
     "CertificateCheck": EVERYONE,
     "UserError": EVERYONE,
     "PageInfo": EVERYONE,
@@ -160,6 +161,11 @@ TYPES: Final[Mapping[str, Roles]] = {
     "FastReview": EVERYONE,
     "HelpInKind": EVERYONE,
     "PapersLater": EVERYONE,
+}
+
+# Fields that are for fewer than their type; null for everybody else.
+FIELDS: Final[Mapping[str, Roles]] = {
+    "VolunteerEvent.mySignUp": PERSON,
 }
 
 _NOBODY: Final[Roles] = frozenset()
@@ -191,6 +197,10 @@ def guard(schema: GraphQLSchema) -> None:
         for name, definition in schema.mutation_type.fields.items():
             if definition.resolve is not None:
                 definition.resolve = _guarded_mutation(definition.resolve, MUTATIONS.get(name, _NOBODY))
+    for path, allowed in FIELDS.items():
+        type_name, _, name = path.partition(".")
+        definition = cast("GraphQLObjectType", schema.type_map[type_name]).fields[name]
+        definition.resolve = _guarded_field(definition.resolve or default_field_resolver, allowed)
 
 
 Resolve = Callable[..., Any]
@@ -200,6 +210,13 @@ def _guarded_query(resolve: Resolve, allowed: Roles) -> Resolve:
     def guarded(source: Any, info: GraphQLResolveInfo[Context], **args: Any) -> Any:
         require(info.context.caller.role, allowed)
         return resolve(source, info, **args)
+
+    return guarded
+
+
+def _guarded_field(resolve: Resolve, allowed: Roles) -> Resolve:
+    def guarded(source: Any, info: GraphQLResolveInfo[Context], **args: Any) -> Any:
+        return resolve(source, info, **args) if info.context.caller.role in allowed else None
 
     return guarded
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import traceback
 from enum import Enum
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ UNAVAILABLE: Final = "UNAVAILABLE"
 INTERNAL: Final = "INTERNAL"
 INVALID_REQUEST: Final = "INVALID_REQUEST"
 RETRY_AFTER_MS: Final = 1000
+KEPT_STEPS: Final = 12
 
 # The library has no switch for this one; the schema is public, and guessing names for people is no service.
 _SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
@@ -108,7 +110,9 @@ def masked(cause: BaseException, language: Language, request_id: str) -> dict[st
         log.warning("database out of reach", request_id=request_id, cause=type(cause).__name__)
         extensions = {"code": UNAVAILABLE, "retryable": True, "retryAfterMs": RETRY_AFTER_MS, "requestId": request_id}
         return {"message": _UNAVAILABLE.speak(language), "extensions": extensions}
-    log.error("unexpected fault", request_id=request_id, exc_info=cause)
+    # Neither the message nor local variables: either may hold what somebody typed about a person.
+    steps = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(cause.__traceback__)]
+    log.error("unexpected fault", request_id=request_id, fault=type(cause).__qualname__, steps=steps[-KEPT_STEPS:])
     return {"message": _INTERNAL.speak(language), "extensions": {"code": INTERNAL, "requestId": request_id}}
 
 

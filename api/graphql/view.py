@@ -283,12 +283,14 @@ class _Walk:
     questions: list[_Question] = field(default_factory=list)
     fragments: list[Fragment] = field(default_factory=list)
     refused: dict[tuple[str, ...], DomainError] = field(default_factory=dict)
+    spreads: dict[str, FragmentDetails] = field(default_factory=dict)
 
     def descend(self, kind: GraphQLObjectType, details: list[FieldDetails], path: tuple[str, ...]) -> None:
         """Asks every section that is selected below an object of this type."""
         raw = self.info._raw_info
-        fragments = {name: FragmentDetails(one) for name, one in raw.fragments.items()}
-        collected = collect_subfields(raw.schema, fragments, raw.variable_values, raw.operation, kind, details, True)
+        if not self.spreads and raw.fragments:
+            self.spreads |= {name: FragmentDetails(one) for name, one in raw.fragments.items()}
+        collected = collect_subfields(raw.schema, self.spreads, raw.variable_values, raw.operation, kind, details, True)
         for response_name, nodes in collected.grouped_field_set.items():
             field_name = nodes[0].node.name.value
             definition = kind.fields.get(field_name)
