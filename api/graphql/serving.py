@@ -191,7 +191,7 @@ class OrganiserMutation:
         reason: str,
         idempotency_key: UUID,
     ) -> OrganiserServiceResult:
-        (number,) = info.context.unseal("organiser_service", id)
+        number = _service_number(info.context, id)
         async with info.context.transaction() as unit:
             await actions.reject_service(
                 unit.session, unit.actor, unit.now, service_id=number, reason=reason, key=idempotency_key
@@ -202,7 +202,17 @@ class OrganiserMutation:
 
 def _event_number(context: Context, text: str) -> int:
     """Events go by the id that everybody sees, or by that of the organiser's desk."""
-    return ids.unseal(context.vault, ("event", "organiser_event"), text)[0]
+    return _only(ids.unseal(context.vault, ("event", "organiser_event"), text))
+
+
+def _service_number(context: Context, text: str) -> int:
+    return _only(context.unseal("organiser_service", text))
+
+
+def _only(parts: tuple[int, ...]) -> int:
+    if len(parts) != 1:
+        raise NotFound
+    return parts[0]
 
 
 def _service_numbers(
@@ -213,7 +223,7 @@ def _service_numbers(
     refused: list[RefusedService] = []
     for text in texts:
         try:
-            numbers[context.unseal("organiser_service", text)[0]] = text
+            numbers[_service_number(context, text)] = text
         except NotFound as error:
             refused.append(RefusedService(id=text, error=user_error(error, context.language)))
     return numbers, refused

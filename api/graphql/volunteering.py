@@ -172,14 +172,13 @@ def build_volunteering(asked: Asked) -> Fragment:
 def read_volunteering(shape: Any, asked: Asked) -> Volunteering:
     """Hours and stars; zeros and no number before registering."""
     subject, thresholds = asked.subject, _settings(asked).stars_hours
-    known = shape or {"number": "", "minutes": 0, "minutes_this_year": 0}
-    missing = minutes_to_next_star(known["minutes"], thresholds)
+    missing = minutes_to_next_star(shape["minutes"], thresholds)
     return Volunteering(
         id=asked.context.seal("volunteering", subject.person or 0, subject.programme or 0),
-        volunteer_number=known["number"],
-        confirmed_hours=known["minutes"] / 60,
-        hours_this_year=known["minutes_this_year"] / 60,
-        stars=stars(known["minutes"], thresholds),
+        volunteer_number=shape["number"] or "",
+        confirmed_hours=shape["minutes"] / 60,
+        hours_this_year=shape["minutes_this_year"] / 60,
+        stars=stars(shape["minutes"], thresholds),
         hours_to_next_star=hours(missing),
     )
 
@@ -261,7 +260,7 @@ class VolunteeringQuery:
         async with info.context.reading(programme) as unit:
             info.context.programme(unit)
             volunteer: Volunteering | None = await info.context.view.load(info, unit, "Volunteering")
-            return volunteer
+            return None if unit.actor.volunteer_id is None else volunteer
 
     @strawberry.field(
         description="Events to come or going on, the earliest first. The place asked for is used for the answer, "

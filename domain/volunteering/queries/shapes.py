@@ -39,15 +39,15 @@ _DESK_SERVICE: Final = f"""json_build_object(
 
 
 def volunteering_fragment(*, timezone: str) -> Fragment:
-    """A volunteer's number and confirmed minutes, in all and in this local year; null for others."""
+    """A volunteer's number and confirmed minutes, in all and in this local year; no number for others."""
     return Fragment(
         sql="""
-        SELECT json_build_object('id', v.id, 'number', v.number, 'minutes', coalesce(sum(s.minutes), 0),
+        SELECT json_build_object('number', v.number, 'minutes', coalesce(sum(s.minutes), 0),
             'minutes_this_year', coalesce(sum(s.minutes) FILTER (WHERE s.started_at >=
                 date_trunc('year', CAST(:today AS timestamp)) AT TIME ZONE :volunteering_timezone), 0))
-        FROM volunteer AS v
+        FROM (SELECT :volunteer) AS caller (id)
+        LEFT JOIN volunteer AS v ON v.id = caller.id
         LEFT JOIN service AS s ON s.volunteer_id = v.id AND s.status = 'CONFIRMED'
-        WHERE v.id = :volunteer
         GROUP BY v.id
         """,
         binds={"volunteering_timezone": timezone},
