@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +28,30 @@ _ORGANISATIONS = text("""
     ORDER BY id
 """)
 _ITEMS = text("SELECT id, programme_id, code FROM item ORDER BY id")
+_DESK = text("""
+    SELECT p.id AS programme_id, p.code AS programme, o.id AS source_id, o.status, s.id AS rule_set_id,
+        CAST(CAST(:now AS timestamptz) AT TIME ZONE (p.content ->> 'timezone') AS date) AS today,
+        ARRAY(
+            SELECT i ->> 'code'
+            FROM jsonb_array_elements(s.content -> 'items') AS i
+            JOIN jsonb_array_elements(p.content -> 'catalogue') AS e ON e ->> 'code' = i ->> 'catalogue'
+            WHERE e ->> 'department' = o.code
+        ) AS items
+    FROM organisation AS o
+    JOIN programme AS p ON p.id = o.programme_id
+    JOIN rule_set AS s ON s.programme_id = p.id AND s.status = 'PUBLISHED'
+    WHERE o.id = :organisation
+      AND s.effective_from <= CAST(CAST(:now AS timestamptz) AT TIME ZONE (p.content ->> 'timezone') AS date)
+      AND (s.effective_until IS NULL
+        OR s.effective_until > CAST(CAST(:now AS timestamptz) AT TIME ZONE (p.content ->> 'timezone') AS date))
+""")
+_ORGANISATION = text("""
+    SELECT o.id, o.status
+    FROM organisation AS o
+    JOIN programme AS p ON p.id = o.programme_id
+    WHERE p.code = :programme
+      AND o.code = :organisation
+""")
 _SAVE_PROGRAMME = text("""
     INSERT INTO programme (code, content) VALUES (:code, CAST(:content AS jsonb))
     ON CONFLICT ON CONSTRAINT programme_code_key DO UPDATE SET content = excluded.content
@@ -118,6 +142,17 @@ async def organisations(session: AsyncSession) -> Sequence[Row[tuple[object, ...
 async def items(session: AsyncSession) -> Sequence[Row[tuple[int, int, str]]]:
     """The stable number behind each item's code."""
     return (await session.execute(_ITEMS)).all()
+
+
+async def desk(session: AsyncSession, now: datetime, *, organisation_id: int) -> Row[tuple[object, ...]] | None:
+    """What a department may deliver by the rules in force: its programme, the day, and its items' codes."""
+    return (await session.execute(_DESK, params={"organisation": organisation_id, "now": now})).one_or_none()
+
+
+async def organisation(session: AsyncSession, *, programme: str, code: str) -> Row[tuple[int, str]] | None:
+    """Number and status of an organisation by the two codes."""
+    values = {"programme": programme, "organisation": code}
+    return (await session.execute(_ORGANISATION, params=values)).one_or_none()
 
 
 async def save_programme(session: AsyncSession, *, code: str, content: Mapping[str, object]) -> int:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Final, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,6 +38,14 @@ from domain.vault import Vault
 
 NAMED_IN_A_CAUSE: Final = 3
 NEW_RECORDS: Final = words("新记录", "New records")
+T = TypeVar("T", bound="Line")
+
+
+class Line(Protocol):
+    """Anything that a source delivers under a reference of its own."""
+
+    @property
+    def source_ref(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +90,7 @@ async def deliver_records(
             sound.append(index)
         else:
             refused[index] = refusal
-    new = await _sift(session, source_id=source_id, deliveries=deliveries, sound=sound, refused=refused)
+    new = await sift(session, source_id=source_id, given=deliveries, sound=sound, refused=refused)
     vault: Vault = session.info["vault"]
     records = [_record_of(delivery, book, vault) for delivery in new]
     kept = await writing.keep_records(session, now, programme_id=programme_id, source_id=source_id, records=records)
@@ -158,21 +166,21 @@ async def _rule_book(session: AsyncSession, now: datetime, *, programme_id: int,
     )
 
 
-async def _sift(
+async def sift(
     session: AsyncSession,
     *,
     source_id: int,
-    deliveries: Sequence[Delivery],
+    given: Sequence[T] | Mapping[int, T],
     sound: Sequence[int],
     refused: dict[int, DomainError],
-) -> list[Delivery]:
+) -> list[T]:
     """The lines whose reference is new; notes those whose reference stands for something else as refused."""
     vault: Vault = session.info["vault"]
     first: dict[int, tuple[int, int]] = {}
     later: list[tuple[int, int, int]] = []
     for index in sound:
-        reference = _digest(vault, "delivery", str(source_id), deliveries[index].source_ref)
-        content = _digest(vault, "delivery content", str(source_id), content_of(deliveries[index]))
+        reference = reference_of(vault, source_id, given[index].source_ref)
+        content = _digest(vault, "delivery content", str(source_id), content_of(given[index]))
         if reference in first:
             later.append((index, reference, content))
         else:
@@ -185,7 +193,12 @@ async def _sift(
     for index, reference, content in later:
         if content != before.get(reference, contents[reference]):
             refused[index] = _other_content()
-    return [deliveries[index] for reference, (index, _) in first.items() if reference in new]
+    return [given[index] for reference, (index, _) in first.items() if reference in new]
+
+
+def reference_of(vault: Vault, source_id: int, source_ref: str) -> int:
+    """How a reference of this source is noted, whether or not anything is kept of its line."""
+    return _digest(vault, "delivery", str(source_id), source_ref)
 
 
 def _digest(vault: Vault, purpose: str, *parts: str) -> int:

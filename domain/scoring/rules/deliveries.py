@@ -3,15 +3,19 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 from unicodedata import category
 
 from domain.errors import DomainError, InvalidInput, RuleRefused
 from domain.programmes.rules.document import Item, RuleSetDocument
 from domain.programmes.rules.terms import StartDate
 from domain.values import words
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_TEXT: Final = 200
 MAX_QUANTITY: Final = 1_000_000
@@ -55,9 +59,10 @@ def service_ref(service_id: int) -> str:
     return f"service:{service_id}"
 
 
-def content_of(delivery: Delivery) -> str:
+def content_of(line: object) -> str:
     """The whole line in one canonical text."""
-    return json.dumps(asdict(delivery), sort_keys=True, default=str, ensure_ascii=False)
+    content = {one.name: getattr(line, one.name) for one in fields(cast("DataclassInstance", line))}
+    return json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
 
 
 def x100(quantity: float | None) -> int | None:
@@ -76,18 +81,19 @@ def refusal_of(delivery: Delivery, rules: RuleSetDocument, today: date) -> Domai
             ),
             field="item",
         )
-    return _text_refusal(delivery) or _date_refusal(delivery, item, today) or _item_refusal(delivery, item)
-
-
-def _text_refusal(delivery: Delivery) -> DomainError | None:
     texts = (
         ("citizenRef", delivery.citizen_ref),
         ("sourceRef", delivery.source_ref),
         ("evidence", delivery.evidence),
         ("documentId", "-" if delivery.document_id is None else delivery.document_id),
     )
+    return text_refusal(texts) or _date_refusal(delivery, item, today) or _item_refusal(delivery, item)
+
+
+def text_refusal(texts: Iterable[tuple[str, str]]) -> DomainError | None:
+    """Why one of these texts, each with the name of its field, cannot be taken; None when all can."""
     for field, value in texts:
-        if not value.strip() or len(value) > MAX_TEXT or any(category(one) in UNSEEN for one in value):
+        if not value.strip() or len(value) > MAX_TEXT or not _visible(value):
             return InvalidInput(
                 words(
                     f"此项须为 1 到 {MAX_TEXT} 个可见字符。请更正。",
@@ -96,6 +102,10 @@ def _text_refusal(delivery: Delivery) -> DomainError | None:
                 field=field,
             )
     return None
+
+
+def _visible(value: str) -> bool:
+    return value.isprintable() or not any(category(one) in UNSEEN for one in value)
 
 
 def _date_refusal(delivery: Delivery, item: Item, today: date) -> DomainError | None:

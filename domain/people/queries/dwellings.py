@@ -1,0 +1,60 @@
+"""Where citizens live, as a keyed digest, for benefits that are counted by household."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+# Only of those who are in the programme and have agreed to it.
+_KEEP = text("""
+    INSERT INTO household AS h (citizen_id, since, dwelling)
+    SELECT DISTINCT ON (c.id, d.since) c.id, d.since, d.dwelling
+    FROM unnest(CAST(:identity_digests AS bytea[]), CAST(:since AS date[]), CAST(:dwellings AS bytea[]))
+        WITH ORDINALITY AS d (identity_digest, since, dwelling, place)
+    JOIN citizen AS c ON c.programme_id = :programme AND c.identity_digest = d.identity_digest AND c.left_at IS NULL
+    JOIN consent AS a ON a.person_id = c.person_id AND a.programme_id = c.programme_id
+        AND a.purpose = 'household' AND a.withdrawn_at IS NULL
+    ORDER BY c.id, d.since, d.place DESC
+    ON CONFLICT ON CONSTRAINT household_pkey DO UPDATE SET dwelling = excluded.dwelling
+        WHERE h.dwelling <> excluded.dwelling
+""")
+# The dwelling of the window's first day; who was linked later lives, for that window, where they lived first.
+_DWELLING = text("""
+    SELECT h.dwelling
+    FROM household AS h
+    WHERE h.citizen_id = :citizen
+    ORDER BY h.since <= CAST(:day AS date) DESC, abs(h.since - CAST(:day AS date))
+    LIMIT 1
+""")
+_FORGET = text("DELETE FROM household WHERE citizen_id = :citizen")
+
+
+async def keep_dwellings(
+    session: AsyncSession,
+    *,
+    programme_id: int,
+    identity_digests: Sequence[bytes],
+    since: Sequence[date],
+    dwellings: Sequence[bytes],
+) -> None:
+    """Links citizens to dwellings, all by digest; of two lines for one day the later stands."""
+    values = {
+        "programme": programme_id,
+        "identity_digests": list(identity_digests),
+        "since": list(since),
+        "dwellings": list(dwellings),
+    }
+    await session.execute(_KEEP, params=values)
+
+
+async def dwelling_in_window(session: AsyncSession, *, citizen_id: int, first_day: date) -> bytes | None:
+    """The dwelling for which a window that begins on this day is counted; None when none is known."""
+    values = {"citizen": citizen_id, "day": first_day}
+    dwelling: bytes | None = (await session.execute(_DWELLING, params=values)).scalar_one_or_none()
+    return dwelling
+
+
+async def forget_dwellings(session: AsyncSession, *, citizen_id: int) -> None:
+    """Deletes where a citizen has lived, when they leave or take back the consent to it."""
+    await session.execute(_FORGET, params={"citizen": citizen_id})

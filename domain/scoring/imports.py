@@ -1,0 +1,218 @@
+"""What a department may deliver and how far its deliveries have come: files, streams and single calls alike.
+
+A line is taken or refused by itself. What the lines of one transaction have led to is noted in it, so that whoever
+takes a broken import up again loses nothing and does nothing twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import audit, idempotency
+from domain.actor import Actor
+from domain.errors import AlreadyDecided, DomainError, InvalidInput, NotAllowed
+from domain.people.queries import dwellings as people
+from domain.programmes import queries as programmes
+from domain.scoring.actions import Delivered, deliver_records, sift
+from domain.scoring.queries import imports as queries
+from domain.scoring.queries.imports import Run, Step
+from domain.scoring.rules.delivered_lines import Dwelling, dwelling_refusal
+from domain.scoring.rules.deliveries import Delivery
+from domain.values import words
+from domain.vault import Vault
+
+MAX_CALL: Final = 500
+ADMITTED: Final = "ADMITTED"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One department today: its programme, the rules in force, and the items of its own catalogue entries."""
+
+    programme_id: int
+    programme: str
+    source_id: int
+    rule_set_id: int
+    today: date
+    items: frozenset[str]
+
+
+async def desk_of(session: AsyncSession, now: datetime, *, source_id: int) -> Desk:
+    """What a department may deliver. Raises: NotAllowed when it is suspended, or no rules are in force."""
+    row = await programmes.desk(session, now, organisation_id=source_id)
+    if row is None or row.status != ADMITTED:
+        raise NotAllowed(_NO_DESK)
+    return Desk(
+        programme_id=row.programme_id,
+        programme=row.programme,
+        source_id=row.source_id,
+        rule_set_id=row.rule_set_id,
+        today=row.today,
+        items=frozenset(row.items),
+    )
+
+
+async def begin_run(
+    session: AsyncSession, now: datetime, *, source_id: int, kind: str, digest: bytes | None, anew: bool = False
+) -> Run:
+    """A new run, or the one in which this very file was begun and not finished; `anew` gives that one up.
+
+    Raises: AlreadyDecided when another process has begun it at this moment.
+    """
+    earlier = None
+    if digest is not None:
+        earlier = await queries.open_run(session, source_id=source_id, kind=kind, digest=digest)
+    if earlier is not None and not anew:
+        return earlier
+    if earlier is not None:
+        await queries.finish_run(session, now, run_id=earlier.id)
+    run = await queries.begin_run(session, now, source_id=source_id, kind=kind, digest=digest)
+    if run is None:
+        raise AlreadyDecided(_UNDER_WAY)
+    return run
+
+
+async def advance_run(session: AsyncSession, *, run: Run, step: Step) -> Run:
+    """Notes what this transaction has taken. Raises: AlreadyDecided when somebody else has taken it."""
+    advanced = await queries.advance_run(session, run=run, step=step)
+    if advanced is None:
+        raise AlreadyDecided(_UNDER_WAY)
+    return advanced
+
+
+async def finish_run(session: AsyncSession, actor: Actor, now: datetime, *, run: Run, source_id: int) -> None:
+    """The end of the file was reached."""
+    await queries.finish_run(session, now, run_id=run.id)
+    counts = {"accepted": run.accepted, "duplicates": run.duplicates, "refused": run.refused}
+    await audit.record(session, actor, now, action="import", about={"run": run.id, "source": source_id, **counts})
+
+
+async def take_records(
+    session: AsyncSession, actor: Actor, now: datetime, *, desk: Desk, given: Sequence[Delivery | DomainError]
+) -> Delivered:
+    """Takes lines that were read, within the department's own catalogue; the index of a refusal is that in `given`."""
+    refused, sound = _parted(given)
+    own: list[tuple[int, Delivery]] = []
+    for index, delivery in sound:
+        if delivery.item in desk.items:
+            own.append((index, delivery))
+        else:
+            refused[index] = _not_in_catalogue()
+    delivered = await deliver_records(
+        session,
+        actor,
+        now,
+        programme_id=desk.programme_id,
+        source_id=desk.source_id,
+        rule_set_id=desk.rule_set_id,
+        deliveries=[delivery for _, delivery in own],
+    )
+    refused |= {own[place][0]: refusal for place, refusal in delivered.refused}
+    return Delivered(
+        accepted=delivered.accepted, duplicates=delivered.duplicates, refused=tuple(sorted(refused.items()))
+    )
+
+
+async def take_dwellings(
+    session: AsyncSession, actor: Actor, now: datetime, *, desk: Desk, given: Sequence[Dwelling | DomainError]
+) -> Delivered:
+    """Takes lines of a register of dwellings. Of people who have not agreed to it nothing is kept.
+
+    A line that was delivered before is taken again: whoever has joined since then is linked now.
+    """
+    refused, read = _parted(given)
+    sound: list[int] = []
+    lines: dict[int, Dwelling] = {}
+    for index, dwelling in read:
+        refusal = dwelling_refusal(dwelling, desk.today)
+        if refusal is None:
+            sound.append(index)
+            lines[index] = dwelling
+        else:
+            refused[index] = refusal
+    new = await sift(session, source_id=desk.source_id, given=lines, sound=sound, refused=refused)
+    vault: Vault = session.info["vault"]
+    kept = [lines[index] for index in sound if index not in refused]
+    await people.keep_dwellings(
+        session,
+        programme_id=desk.programme_id,
+        identity_digests=[vault.digest("citizen", desk.programme, one.citizen_ref) for one in kept],
+        since=[one.since for one in kept],
+        dwellings=[vault.digest("dwelling", desk.programme, one.dwelling_ref) for one in kept],
+    )
+    return Delivered(accepted=len(new), duplicates=len(kept) - len(new), refused=tuple(sorted(refused.items())))
+
+
+async def import_batch(
+    session: AsyncSession, actor: Actor, now: datetime, *, given: Sequence[Delivery | DomainError], key: UUID
+) -> int:
+    """One call of a department with up to 500 records; gives the run, which holds what was refused.
+
+    Raises: InvalidInput for none or too many, NotAllowed for anybody but a department.
+    """
+    if not 1 <= len(given) <= MAX_CALL:
+        raise InvalidInput(_CALL_SIZE, field="records")
+    request = {"records": [told(one) if isinstance(one, DomainError) else repr(one) for one in given]}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="import_records", request=request)
+    if earlier is not None:
+        return int(str(earlier["id"]))
+    desk = await desk_of(session, now, source_id=actor.organisation_id or 0)
+    delivered = await take_records(session, actor, now, desk=desk, given=given)
+    run_id = await queries.add_batch(
+        session,
+        now,
+        source_id=desk.source_id,
+        counts={
+            "lines": len(given),
+            "accepted": delivered.accepted,
+            "duplicates": delivered.duplicates,
+            "refused": len(delivered.refused),
+        },
+        refusals=[{"index": index, **told(refusal)} for index, refusal in delivered.refused],
+    )
+    await idempotency.bind(session, actor, key=key, result={"id": run_id})
+    return run_id
+
+
+def told(refusal: DomainError) -> Mapping[str, str | None]:
+    """A refusal as it is written down."""
+    return {
+        "code": refusal.code,
+        "field": refusal.field,
+        "rule": refusal.rule_source,
+        "zh": refusal.message.zh,
+        "en": refusal.message.en,
+    }
+
+
+def _parted(given: Sequence[T | DomainError]) -> tuple[dict[int, DomainError], list[tuple[int, T]]]:
+    """What could not be read, and what could, each with its index."""
+    refused = {index: one for index, one in enumerate(given) if isinstance(one, DomainError)}
+    return refused, [(index, one) for index, one in enumerate(given) if not isinstance(one, DomainError)]
+
+
+def _not_in_catalogue() -> DomainError:
+    return NotAllowed(
+        words(
+            "该项目不在贵部门的公开目录内。请只报送目录内的项目。",
+            "The item stands in no catalogue entry of your department. Deliver only what the catalogue names.",
+        ),
+        field="item",
+    )
+
+
+_NO_DESK: Final = words(
+    "该机构目前不能报送。请联系项目办公室。", "This organisation cannot deliver at present. Please ask the office."
+)
+_UNDER_WAY: Final = words(
+    "此文件正由另一个程序导入。请等待其完成。", "Another program is importing this file. Wait until it is done."
+)
+_CALL_SIZE: Final = words(
+    f"每次须为 1 到 {MAX_CALL} 条记录。更多请用文件。",
+    f"A call takes 1 to {MAX_CALL} records. Send more of them as a file.",
+)
