@@ -84,6 +84,13 @@ class Product(Node):
     offline: bool
     sources: list[SourceMark]
 
+    @strawberry.field(
+        description="Share of the budget left, in steps of 5 %, refreshed daily; null without a budget. Exact figures"
+        " are the office's."
+    )
+    def budget_left_percent(self, info: Info) -> int | None:
+        return info.context.shelf.budget_left_percent(self.known)
+
     @strawberry.field(description="The version in force; versions share allowance and budget.")
     def current(self, info: Info) -> "Product":
         programme = info.context.reference.programmes[self.known.programme_id]

@@ -4,6 +4,7 @@ A transaction says which version of the catalogue the database holds; when it di
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -175,10 +176,12 @@ class Reference:
 
 
 class Shelf:
-    """Holds the newest Reference of this process."""
+    """Holds the newest Reference of this process, and what was left of each budget when the day began for us."""
 
     def __init__(self) -> None:
         self._reference: Reference | None = None
+        self._budgets_on: dict[int, date] | None = None
+        self._budgets_left: dict[tuple[int, str], float] = {}
 
     async def current(self, unit: Unit) -> Reference:
         """The reference that fits this transaction, loaded if it is not at hand."""
@@ -186,7 +189,18 @@ class Shelf:
         if held is None or held.version != unit.catalogue_version:
             held = await load(unit.session, unit.catalogue_version)
             self._reference = held
+        days = {one.id: one.today(unit.now) for one in held.programmes.values()}
+        if days != self._budgets_on:
+            self._budgets_left = await incentives.budget_shares(unit.session, days=days)
+            self._budgets_on = days
         return held
+
+    def budget_left_percent(self, product: KnownProduct) -> int | None:
+        """The share left in steps of 5 %, rounded up; None without a budget."""
+        if product.document.budget is None:
+            return None
+        share = self._budgets_left.get((product.programme_id, product.document.code), 0.0)
+        return math.ceil(share * 20) * 5
 
 
 async def load(session: AsyncSession, version: int) -> Reference:

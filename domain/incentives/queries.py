@@ -26,6 +26,15 @@ _PRODUCTS = text("""
     WHERE p.status IN ('PUBLISHED', 'SUSPENDED', 'REPLACED')
     ORDER BY p.id
 """)
+_BUDGET_SHARES = text("""
+    SELECT b.programme_id, b.product_code,
+        CAST(b.total - b.reserved - b.spent AS float8) / greatest(b.total, 1) AS share
+    FROM budget AS b
+    JOIN unnest(CAST(:programmes AS smallint[]), CAST(:days AS date[])) AS t (programme_id, day)
+        ON t.programme_id = b.programme_id
+    WHERE b.window_start <= t.day
+      AND (b.window_end IS NULL OR b.window_end > t.day)
+""")
 _SAVE_PRODUCTS = text("""
     WITH given AS (
         SELECT d.content ->> 'code' AS code, d.content, o.id AS provider_id
@@ -71,6 +80,13 @@ _SAVE_SHOPS = text("""
 async def products(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
     """Every product that is or was published, with the shops of other organisations that give it."""
     return (await session.execute(_PRODUCTS)).all()
+
+
+async def budget_shares(session: AsyncSession, *, days: Mapping[int, date]) -> dict[tuple[int, str], float]:
+    """The part of each budget that is left on the local day of each programme, by programme and product code."""
+    values = {"programmes": list(days), "days": list(days.values())}
+    rows = await session.execute(_BUDGET_SHARES, params=values)
+    return {(row.programme_id, row.product_code): row.share for row in rows}
 
 
 async def replace_products(
