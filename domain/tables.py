@@ -1,14 +1,16 @@
-"""The tables that belong to no room: the audit trail, the outbox and the idempotency keys.
+"""The tables that belong to no room: the audit trail, the outbox, the idempotency keys, and what upkeep notes.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -50,7 +52,10 @@ class AuditLink(SQLModel, table=True):
 
 class Outbox(SQLModel, table=True):
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_unsent", "id", postgresql_where=text("(sent_at IS NULL)")),)
+    __table_args__ = (
+        Index("outbox_unsent", "id", postgresql_where=text("(sent_at IS NULL)")),
+        Index("outbox_sent", "sent_at", postgresql_where=text("(sent_at IS NOT NULL)")),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     at: datetime = Field(sa_type=DateTime(timezone=True))
@@ -69,3 +74,27 @@ class Idempotency(SQLModel, table=True):
     operation: str = Field(sa_type=Text)
     result: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Heartbeat(SQLModel, table=True):
+    __tablename__ = "heartbeat"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    runs: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    failures: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+
+
+class DailyRun(SQLModel, table=True):
+    __tablename__ = "daily_run"
+
+    day: date = Field(primary_key=True, sa_type=Date)
+    done_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Canary(SQLModel, table=True):
+    __tablename__ = "canary"
+
+    one: bool = Field(primary_key=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    sealed: bytes = Field(sa_type=LargeBinary)
