@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql.context import Context, Info
 from api.graphql.people import PeopleOfCitizen
+from api.graphql.programmes import Programme, programme_of
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
 from api.graphql.volunteering import VolunteeringOfCitizen
@@ -19,6 +20,7 @@ _NAMELESS = words("未提供姓名", "No name given")
 @strawberry.type(description="One person in one programme, as only they see themselves.")
 class Citizen(PeopleOfCitizen, VolunteeringOfCitizen, Node):
     display_name: str
+    programme: Programme
 
 
 def read_citizen(person: Any, asked: Asked) -> Citizen:
@@ -27,6 +29,7 @@ def read_citizen(person: Any, asked: Asked) -> Citizen:
     return Citizen(
         id=asked.context.seal("citizen", subject.person or 0, subject.programme or 0),
         display_name=name_of(person, asked.context),
+        programme=programme_of(asked.context, subject.programme or 0),
     )
 
 
