@@ -33,6 +33,8 @@ as ONE statement, and keeps the values by response path. The resolvers below onl
   below it see as well). With it, a mutation
   answers `await info.context.view.load(info, unit, "Presentation", key=(id,))`, and `node(id:)` finds it as well.
   `load` gives None when the fragment's JSON is null.
+- A room's file exports SECTIONS, NODES (kind of a sealed id → type, for `node`), mixins `…OfCitizen`, `…Query` and
+  `…Mutation`; schema.py, nodes.py and citizen.py name them. access.py decides on every root field and every type.
 - Common binds of every fragment: citizen, person, volunteer, programme, rule_set, today, now. They are the caller's own
   unless `load` is given another `subject` (an officer with a revealed citizen).
 """
