@@ -4,9 +4,10 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from api.database import Database, WorkerDatabase
-from domain.actor import Role
+from domain.actor import ANONYMOUS, Role
 from tests.api.city import City, Client
 
 ENROL = """mutation ($programme: String!, $consents: [ConsentInput!]!, $key: UUID!) {
@@ -144,3 +145,52 @@ async def test_an_officer_looks_up_once_with_the_code_and_the_citizen_sees_it(ci
         (entry,) = (await phone.ask(LOG))["accessLog"]["edges"]
         assert (entry["node"]["role"], entry["node"]["purpose"]) == ("officer", "OBJECTION")
         assert "an objection" in entry["node"]["what"]
+
+
+COUNTS = """
+    SELECT (SELECT count(*) FROM credit_record WHERE citizen_id = c.id) AS records,
+        (SELECT count(*) FROM record_document WHERE citizen_id = c.id) AS documents,
+        (SELECT count(*) FROM record_event WHERE citizen_id = c.id) AS events,
+        (SELECT count(*) FROM score WHERE citizen_id = c.id) AS scores,
+        (SELECT count(*) FROM score_change WHERE citizen_id = c.id) AS changes,
+        (SELECT count(*) FROM allowance_use WHERE holder = c.pseudonym) AS allowances,
+        c.scored_from IS NULL AS unscored
+    FROM citizen AS c JOIN programme AS p ON p.id = c.programme_id
+    WHERE c.person_id = :person AND p.code = 'weifang'
+"""
+
+
+async def kept_of(city: City, person_id: int | None) -> dict[str, int]:
+    """What the database holds of a citizen."""
+    async with city.worker.reading(ANONYMOUS) as unit:
+        return dict((await unit.session.execute(text(COUNTS), {"person": person_id})).one()._mapping)
+
+
+async def use_something(city: City, person_id: int | None) -> None:
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("""
+                INSERT INTO allowance_use (holder, programme_id, product_code, window_start, used)
+                SELECT c.pseudonym, c.programme_id, 'library', '2026-01-01', 1
+                FROM citizen AS c JOIN programme AS p ON p.id = c.programme_id
+                WHERE c.person_id = :person AND p.code = 'weifang'
+            """),
+            {"person": person_id},
+        )
+
+
+@pytest.mark.parametrize(("index", "document"), [(9, WITHDRAW), (10, TAKE_BACK)], ids=["leaving", "no more score"])
+async def test_records_lines_and_scores_are_erased_and_what_was_used_stays_used(
+    city: City, index: int, document: str
+) -> None:
+    caller = await city.caller(Role.CITIZEN, index)
+    await use_something(city, caller.person_id)
+    before = await kept_of(city, caller.person_id)
+    assert before["records"] > 0
+    assert not before["unscored"]
+    async with city.client(caller) as phone:
+        variables = {"key": key()} if document == WITHDRAW else {"key": key(), "purpose": "score"}
+        assert "erased" in await phone.ask(document, **variables)
+    after = await kept_of(city, caller.person_id)
+    assert after.pop("allowances") == 1
+    assert after == {"records": 0, "documents": 0, "events": 0, "scores": 0, "changes": 0, "unscored": True}
