@@ -4,14 +4,14 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+from sqlalchemy import text
+
+from domain.actor import ANONYMOUS
 from domain.errors import DomainError
 from domain.volunteering import actions
 from tests.actions.serving import HOUR, MINUTE, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
-
-
-# Attendance
 
 
 async def test_the_organiser_shows_a_code_that_rotates(city: City) -> None:
@@ -73,6 +73,18 @@ async def test_refused_check_ins_change_nothing(city: City) -> None:
         assert (error.code, text_given) == (expected, text_given)
     assert (await refused(city.check_out(volunteer, code, start))).code == "TOO_EARLY"
     assert await city.state(event_id, foreign) == before
+
+
+async def test_whoever_has_left_checks_in_no_more(city: City) -> None:
+    organiser, volunteer = await city.organiser(), await city.volunteer()
+    event_id = await city.publish(organiser)
+    await city.sign_up(volunteer, event_id)
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("UPDATE volunteer SET left_at = :now WHERE person_id = :id"), {"now": NOON, "id": volunteer.person_id}
+        )
+    error = await refused(city.check_in(volunteer, city.code(event_id, NOON + HOUR), NOON + HOUR))
+    assert error.code == "NOT_ALLOWED"
 
 
 async def test_nobody_checks_in_or_out_twice(city: City) -> None:

@@ -15,9 +15,6 @@ from tests.actions.serving import DOCUMENT, HOUR, NOON, TERMS, City, city, refus
 __all__ = ["city"]
 
 
-# Confirmation
-
-
 async def test_nobody_confirms_their_own_service(city: City) -> None:
     organiser = await city.organiser()
     as_volunteer = Caller(role=Role.VOLUNTEER, person_id=organiser.person_id, programme=DOCUMENT.code)
@@ -104,7 +101,19 @@ async def test_a_rejection_has_a_reason_that_only_the_volunteer_reads(city: City
         id=service_id,
     )
     assert (status, vault.open(key, "reason", sealed)) == ("REJECTED", "提前离开")
+    [entry] = await city.read(volunteer, shapes.service_log_fragment("log", first=20, after=None))
+    assert (entry["status"], bool(entry["reason"])) == ("REJECTED", True)
     assert (await refused(reject("提前离开"))).code == "ALREADY_DECIDED"
+
+
+async def test_only_an_organiser_confirms_and_rejects_once(city: City) -> None:
+    organiser, volunteer = await city.organiser(), await city.volunteer()
+    event_id = await city.publish(organiser)
+    service_id, key = await city.served(volunteer, event_id, start=NOON + HOUR, end=NOON + 2 * HOUR), uuid4()
+    assert (await refused(city.confirm(volunteer, [service_id], at=NOON + 3 * HOUR))).code == "NOT_ALLOWED"
+    values = {"service_id": service_id, "reason": "提前离开", "key": key}
+    for _ in range(2):
+        assert await city.act(organiser, actions.reject_service, NOON + 3 * HOUR, **values) == service_id
 
 
 async def test_an_organiser_sees_number_and_call_name_of_their_own_volunteers_only(city: City, vault: Vault) -> None:

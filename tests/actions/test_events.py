@@ -14,9 +14,6 @@ from tests.actions.serving import ANONYMOUS_HERE, EVENT, HOUR, MINUTE, NOON, TER
 __all__ = ["city"]
 
 
-# Events
-
-
 async def test_events_are_found_by_place_date_and_type(city: City) -> None:
     organiser = await city.organiser()
     far = await city.publish(organiser, lat=36.0, lon=120.0)
@@ -79,6 +76,20 @@ async def test_a_cancelled_event_tells_everybody_and_is_off_the_list(city: City)
     )
     assert error.code == "TOO_LATE"
     assert await city.state(event_id) == before
+
+
+async def test_the_same_key_publishes_and_cancels_once(city: City) -> None:
+    organiser, other = await city.organiser(), await city.organiser("warm-home")
+    draft, key = EventDraft(**EVENT), uuid4()
+    ids = {await city.act(organiser, actions.publish_event, NOON, terms=TERMS, draft=draft, key=key) for _ in range(2)}
+    assert len(ids) == 1
+    (event_id,), key = ids, uuid4()
+    values = {"event_id": event_id, "reason": "大风"}
+    assert (await refused(city.act(other, actions.cancel_event, NOON, key=key, **values))).code == "NOT_FOUND"
+    for _ in range(2):
+        assert await city.act(organiser, actions.cancel_event, NOON, key=key, **values) == event_id
+    error = await refused(city.act(organiser, actions.show_attendance_code, NOON + HOUR, event_id=event_id))
+    assert error.code == "TOO_LATE"
 
 
 async def test_only_an_organiser_publishes(city: City) -> None:

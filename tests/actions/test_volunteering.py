@@ -1,5 +1,6 @@
 """The life of a stretch of service, from registering to points; nobody is asked for a score."""
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,9 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Role
+from domain.people.settlement import Membership
+from domain.vault import Vault
 from domain.volunteering import actions
 from domain.volunteering.actions import Registration
 from domain.volunteering.queries import shapes
+from domain.volunteering.rules.registration import new_number
 from tests.actions.serving import CONSENTS, DOCUMENT, HOUR, MINUTE, NOON, TERMS, City, city, refused
 
 __all__ = ["city"]
@@ -153,6 +157,39 @@ async def test_coming_back_restores_the_number(city: City) -> None:
     assert await city.register(caller, call_name="阿海") == volunteer_id
     assert await city.rows("SELECT number FROM volunteer WHERE id = :id", id=volunteer_id) == before
     assert await city.rows("SELECT left_at FROM volunteer WHERE id = :id", id=volunteer_id) == [(None,)]
+
+
+async def test_a_number_that_is_taken_is_passed_over(city: City, vault: Vault) -> None:
+    caller, holder = await city.settle(Role.VOLUNTEER), await city.volunteer()
+    assert caller.person_id is not None
+    numbers = [
+        new_number(vault, programme_id=city.programme_id, person_id=caller.person_id, attempt=attempt)
+        for attempt in range(2)
+    ]
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("UPDATE volunteer SET number = :number WHERE person_id = :person"),
+            {"number": numbers[0], "person": holder.person_id},
+        )
+    volunteer_id = await city.register(caller)
+    assert await city.rows("SELECT number FROM volunteer WHERE id = :id", id=volunteer_id) == [(numbers[1],)]
+
+
+async def test_two_phones_registering_at_once_are_one_volunteer(city: City) -> None:
+    # Whoever has consented before does not wait for the other phone's consent.
+    membership = Membership(since=NOON, registration_kind="REGISTERED", consents=("score", "volunteering"))
+    caller = await city.settle(Role.VOLUNTEER, membership=membership)
+    ids = await asyncio.gather(*(city.register(caller) for _ in range(6)))
+    assert len(set(ids)) == 1
+
+
+async def test_whoever_is_of_unknown_age_is_refused_until_they_sign_in_with_one(city: City) -> None:
+    caller = await city.settle(Role.VOLUNTEER)
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("UPDATE person SET sealed_birth_date = NULL WHERE id = :id"), {"id": caller.person_id}
+        )
+    assert (await refused(city.register(caller))).rule_source == "R20"
 
 
 async def test_the_same_key_registers_once(city: City) -> None:

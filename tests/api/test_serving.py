@@ -37,9 +37,9 @@ DESK_SERVICE = """id participant { volunteerNumber callName minor } event { titl
 CONFIRM = f"""mutation ($ids: [ID!]!, $key: UUID!) {{ confirmServices(ids: $ids, idempotencyKey: $key) {{
     ... on ConfirmedServices {{ services {{ {DESK_SERVICE} }} refused {{ id error {{ errorCode }} }} }} {FAULT} }} }}"""
 DESK = f"""{{ organiser {{ organisation {{ name }}
-    events(first: 5) {{ edges {{ node {{ id event {{ {EVENT} }}
+    events(first: 100) {{ edges {{ node {{ id event {{ {EVENT} }}
         roster {{ participant {{ volunteerNumber callName minor }} status service {{ id hours }} }} }} }} }}
-    awaitingConfirmation(first: 50) {{ edges {{ node {{ {DESK_SERVICE} }} }} pageInfo {{ hasNextPage }} }} }} }}"""
+    awaitingConfirmation(first: 100) {{ edges {{ node {{ {DESK_SERVICE} }} }} pageInfo {{ hasNextPage }} }} }} }}"""
 MINE = f"""{{ me {{ volunteering {{ volunteerNumber confirmedHours hoursThisYear stars hoursToNextStar
     signUps {{ status event {{ {EVENT} }} }}
     log(first: 5) {{ edges {{ node {{ id status hours points event {{ title organisation }} }} }} }} }} }} }}"""
@@ -60,9 +60,16 @@ async def set_clock(city: City, ahead: timedelta) -> None:
 
 async def open_event(city: City) -> dict[str, Any]:
     async with city.client() as anybody:
-        page = await anybody.ask(f'{{ events(programme: "rongcheng", first: 1) {{ edges {{ node {{ {EVENT} }} }} }} }}')
-    event: dict[str, Any] = page["edges"][0]["node"]
-    return event
+        query = f'{{ events(programme: "rongcheng", first: 100) {{ edges {{ node {{ {EVENT} }} }} }} }}'
+        page = await anybody.ask(query)
+    events = [edge["node"] for edge in page["edges"]]
+    return next(event for event in events if event["title"].startswith("常设"))
+
+
+def waiting_of(desk: dict[str, Any], number: str) -> list[dict[str, Any]]:
+    """What waits for confirmation of one volunteer."""
+    services = [edge["node"] for edge in desk["awaitingConfirmation"]["edges"]]
+    return [one for one in services if one["participant"]["volunteerNumber"] == number]
 
 
 async def test_a_citizen_volunteers_and_sees_what_it_gave(city: City) -> None:
@@ -96,12 +103,12 @@ async def test_a_citizen_volunteers_and_sees_what_it_gave(city: City) -> None:
         )
 
         desk = await organiser.ask(DESK)
-        [waiting] = [edge["node"] for edge in desk["awaitingConfirmation"]["edges"]]
+        [waiting] = waiting_of(desk, number)
         assert waiting["participant"] == {"volunteerNumber": number, "callName": "小林", "minor": False}
         [mine] = [edge["node"] for edge in desk["events"]["edges"] if edge["node"]["event"]["id"] == event["id"]]
-        assert [(one["status"], one["service"]) for one in mine["roster"]] == [
-            ("CHECKED_IN", {"id": waiting["id"], "hours": 2.75})
-        ]
+        assert [
+            (one["status"], one["service"]) for one in mine["roster"] if one["participant"]["volunteerNumber"] == number
+        ] == [("CHECKED_IN", {"id": waiting["id"], "hours": 2.75})]
         confirmed = await organiser.ask(CONFIRM, ids=[waiting["id"], "forged"], key=str(uuid4()))
         assert [one["status"] for one in confirmed["services"]] == ["CONFIRMED"]
         assert confirmed["refused"] == [{"id": "forged", "error": {"errorCode": "NOT_FOUND"}}]
@@ -128,12 +135,11 @@ async def test_a_volunteer_without_membership_has_hours_and_no_points(city: City
         await set_clock(city, timedelta(hours=1))
         code = (await organiser.ask(CODE, id=event["id"]))["code"]
         await volunteer.ask(CHECK_OUT, code=code, key=str(uuid4()))
-        desk = await organiser.ask(DESK)
-        ids = [edge["node"]["id"] for edge in desk["awaitingConfirmation"]["edges"]]
+        hours = "{ volunteer { id volunteerNumber confirmedHours log { edges { node { id hours points status } } } } }"
+        number = (await volunteer.ask(hours))["volunteerNumber"]
+        ids = [one["id"] for one in waiting_of(await organiser.ask(DESK), number)]
         await organiser.ask(CONFIRM, ids=ids, key=str(uuid4()))
-        mine = await volunteer.ask(
-            "{ volunteer { volunteerNumber confirmedHours log { edges { node { id hours points status } } } } }"
-        )
+        mine = await volunteer.ask(hours)
         [entry] = [edge["node"] for edge in mine["log"]["edges"]]
         assert (mine["confirmedHours"], entry["hours"], entry["points"]) == (1, 1, None)
         node = await volunteer.ask("query ($id: ID!) { node(id: $id) { ... on Service { hours } } }", id=entry["id"])
@@ -141,7 +147,33 @@ async def test_a_volunteer_without_membership_has_hours_and_no_points(city: City
     async with city.client(await city.caller(Role.VOLUNTEER, 2)) as other:
         query = "query ($id: ID!) { node(id: $id) { ... on Service { hours } } }"
         assert await other.ask(query, id=entry["id"]) is None
+        volunteering = "query ($id: ID!) { node(id: $id) { ... on Volunteering { stars } } }"
+        assert await other.ask(volunteering, id=mine["id"]) is None
         assert (await other.ask(CHECK_OUT, code=code, key=str(uuid4())))["errorCode"] == "NOT_ALLOWED"
+
+
+async def test_a_rejected_stretch_says_why_to_its_volunteer_only(city: City) -> None:
+    await set_clock(city, timedelta())
+    event = await open_event(city)
+    reject = f"""mutation ($id: ID!, $key: UUID!) {{ rejectService(id: $id, reason: "提前离开", idempotencyKey: $key) {{
+        ... on OrganiserService {{ id status hours }} {FAULT} }} }}"""
+    async with (
+        city.client(await city.caller(Role.VOLUNTEER, 5)) as volunteer,
+        city.client(await city.caller(Role.ORGANISER, 2)) as organiser,
+    ):
+        await volunteer.ask(SIGN_UP, id=event["id"], key=str(uuid4()))
+        code = (await organiser.ask(CODE, id=event["id"]))["code"]
+        for step in (CHECK_IN, CHECK_OUT):
+            await volunteer.ask(step, code=code, key=str(uuid4()))
+        mine = "{ volunteer { volunteerNumber log { edges { node { status reason } } } } }"
+        [waiting] = waiting_of(await organiser.ask(DESK), (await volunteer.ask(mine))["volunteerNumber"])
+        rejected = await organiser.ask(reject, id=waiting["id"], key=str(uuid4()))
+        assert rejected == {"id": waiting["id"], "status": "REJECTED", "hours": 0}
+        node = "query ($id: ID!) { node(id: $id) { ... on OrganiserService { status } } }"
+        assert await organiser.ask(node, id=waiting["id"]) == {"status": "REJECTED"}
+        assert (await organiser.ask(reject, id=waiting["id"], key=str(uuid4())))["errorCode"] == "ALREADY_DECIDED"
+        [entry] = (await volunteer.ask(mine))["log"]["edges"]
+        assert entry["node"] == {"status": "REJECTED", "reason": "提前离开"}
 
 
 async def test_an_event_is_published_listed_and_called_off(city: City) -> None:

@@ -336,6 +336,11 @@ def test_an_event_may_ask_for_an_age(born: date | None) -> None:
     assert (error.code, error.rule_source) == ("RULE_REFUSED", "R20")
 
 
+@pytest.mark.parametrize(("minimum", "born"), [(None, None), (16, date(2010, 11, 22))])
+def test_whoever_is_old_enough_may_come(minimum: int | None, born: date | None) -> None:
+    events.check_old_enough(event(minimum_age=minimum), born, date(2026, 11, 22))
+
+
 # Stretches
 
 

@@ -8,8 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import idempotency, outbox
 from domain.actor import Actor
 from domain.calendar import add_working_days
-from domain.errors import NotAllowed
-from domain.values import words
 from domain.vault import Vault
 from domain.volunteering.actions.sign_ups import volunteer_of
 from domain.volunteering.queries import events, services, volunteers
@@ -155,8 +153,7 @@ async def _event_of_digits(session: AsyncSession, *, volunteer_id: int, digits: 
 
 
 async def _own_time(session: AsyncSession, *, volunteer_id: int, at: datetime) -> list[Stretch]:
-    if not await volunteers.lock(session, volunteer_id=volunteer_id):
-        raise NotAllowed(words("您已退出志愿者登记。", "You have left the volunteers. Please register again."))
+    await volunteers.lock(session, volunteer_id=volunteer_id)
     return await services.stretches(session, volunteer_id=volunteer_id, since=at - _LOOK_BACK)
 
 

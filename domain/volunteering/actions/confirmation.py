@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -179,10 +180,8 @@ def _organiser(actor: Actor) -> int:
 
 
 def _repeated(earlier: Mapping[str, object]) -> Confirmation:
-    confirmed, refused = earlier["confirmed"], earlier["refused"]
-    if not isinstance(confirmed, list) or not isinstance(refused, dict):
-        raise TypeError("a confirmation is kept as a list and a table")
-    return _outcome(confirmed, {int(one): str(code) for one, code in refused.items()})
+    refused = cast("dict[str, str]", earlier["refused"])
+    return _outcome(cast("list[int]", earlier["confirmed"]), {int(one): code for one, code in refused.items()})
 
 
 def _outcome(confirmed: Sequence[int], refused: Mapping[int, str]) -> Confirmation:

@@ -60,6 +60,7 @@ async def register_volunteer(
             field="consents",
         )
     await consent.give(session, actor, now, consents=wish.consents)
+    await volunteers.lock_person(session, person_id=person_id)
     before = await volunteers.lock_own(session, person_id=person_id, programme_id=programme_id)
     sealed = _sealed(session.info["vault"], before, name, minor_until)
     if before is None:
@@ -100,17 +101,14 @@ async def _add(
 ) -> int:
     """Numbers that are taken by others are passed over; with nine digits that is rare."""
     vault: Vault = session.info["vault"]
-    for attempt in range(20):
+    attempt, volunteer_id = 0, None
+    while volunteer_id is None:
         number = registration.new_number(vault, programme_id=programme_id, person_id=person_id, attempt=attempt)
         volunteer_id = await volunteers.add(
             session, person_id=person_id, programme_id=programme_id, number=number, sealed=sealed, now=now
         )
-        if volunteer_id is not None:
-            return volunteer_id
-        mine = await volunteers.lock_own(session, person_id=person_id, programme_id=programme_id)
-        if mine is not None:
-            return int(mine.id)
-    raise RuntimeError("twenty volunteer numbers in a row are taken")
+        attempt += 1
+    return volunteer_id
 
 
 def _known(earlier: dict[str, object]) -> int:

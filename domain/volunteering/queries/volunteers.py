@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+_LOCK_PERSON = text("SELECT id FROM person WHERE id = :person FOR NO KEY UPDATE")
 _LOCK_OWN = text("""
     SELECT id, number, wrapped_key, left_at
     FROM volunteer
     WHERE person_id = :person AND programme_id = :programme
     FOR NO KEY UPDATE
 """)
-_LOCK = text("SELECT id FROM volunteer WHERE id = :volunteer AND left_at IS NULL FOR NO KEY UPDATE")
+_LOCK = text("SELECT id FROM volunteer WHERE id = :volunteer FOR NO KEY UPDATE")
 _ADD = text("""
     INSERT INTO volunteer (person_id, programme_id, number, wrapped_key, sealed_call_name, minor_until, registered_at)
     VALUES (:person, :programme, :number, :wrapped_key, :sealed_call_name, :minor_until, :now)
@@ -27,15 +28,20 @@ _RENEW = text("""
 _ACT_AS = text("SELECT set_config('app.volunteer', CAST(CAST(:volunteer AS bigint) AS text), true)")
 
 
+async def lock_person(session: AsyncSession, *, person_id: int) -> None:
+    """Lets a person register on one phone at a time."""
+    await session.execute(_LOCK_PERSON, {"person": person_id})
+
+
 async def lock_own(session: AsyncSession, *, person_id: int, programme_id: int) -> Row[Any] | None:
     """The person's registration, also one that was left; locked."""
     values = {"person": person_id, "programme": programme_id}
     return (await session.execute(_LOCK_OWN, values)).one_or_none()
 
 
-async def lock(session: AsyncSession, *, volunteer_id: int | None) -> bool:
-    """Lets one stretch of a volunteer be written at a time; False when nobody is registered."""
-    return (await session.execute(_LOCK, {"volunteer": volunteer_id})).one_or_none() is not None
+async def lock(session: AsyncSession, *, volunteer_id: int) -> None:
+    """Lets one stretch of a volunteer be written at a time."""
+    await session.execute(_LOCK, {"volunteer": volunteer_id})
 
 
 async def add(
