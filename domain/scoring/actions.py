@@ -3,9 +3,11 @@
 deliver_records(session, actor, now, *, programme_id, source_id, rule_set_id, deliveries) -> Delivered
 record_services(session, actor, now, *, programme_id, source_id, rule_set_id, services) -> None
 rescore(session, now, *, citizens, rule_set_id, today, cause) -> None
+rescore_due(session, now, *, programme_id, rule_set_id, today) -> int
 
 The first takes lines of any number from a department; the second makes one record of each confirmed service, in a
-transaction to which the door `reveal_by_services` has shown the citizens; the third is for whatever else changes lines.
+transaction to which the door `reveal_by_services` has shown the citizens; the third is for whatever else changes
+lines, and the last for what a day changes by itself.
 """
 
 from collections import defaultdict
@@ -23,6 +25,7 @@ from domain.errors import DomainError, InvalidInput
 from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import RuleSetDocument
 from domain.scoring.queries import writing
+from domain.scoring.queries.due import due_scores
 from domain.scoring.queries.writing import NewRecord
 from domain.scoring.rules.deliveries import (
     Delivery,
@@ -38,6 +41,8 @@ from domain.vault import Vault
 
 NAMED_IN_A_CAUSE: Final = 3
 NEW_RECORDS: Final = words("新记录", "New records")
+DAY_TURNED: Final = words("记录到期或规则更新", "Records came to their end, or the rules changed")
+DUE_AT_ONCE: Final = 1000
 T = TypeVar("T", bound="Line")
 
 
@@ -156,6 +161,17 @@ async def rescore(
         await writing.rescore(session, now, citizens=scored, rule_set_id=rule_set_id, today=today, causes=causes)
 
 
+async def rescore_due(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int, today: date) -> int:
+    """Works out again every score that is past its day or from earlier rules; gives how many. Runs as the worker."""
+    done = after = 0
+    while due := await due_scores(
+        session, programme_id=programme_id, rule_set_id=rule_set_id, today=today, after=after, limit=DUE_AT_ONCE
+    ):
+        await rescore(session, now, citizens=due, rule_set_id=rule_set_id, today=today, cause=DAY_TURNED)
+        done, after = done + len(due), due[-1]
+    return done
+
+
 async def _rule_book(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int) -> RuleBook:
     row = await writing.rule_book(session, programme_id=programme_id, rule_set_id=rule_set_id)
     return RuleBook(
@@ -218,7 +234,7 @@ def _other_content() -> DomainError:
 def _record_of(delivery: Delivery, book: RuleBook, vault: Vault) -> NewRecord:
     document = delivery.document_id
     return NewRecord(
-        identity_digest=vault.digest("citizen", book.programme, delivery.citizen_ref).hex(),
+        identity_digest=vault.digest("citizen", book.programme, delivery.citizen_ref),
         item_id=book.item_ids[delivery.item],
         ref_hash=ref_hash_of(delivery.source_ref),
         source_ref=delivery.source_ref,
