@@ -25,7 +25,13 @@ from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import Organisation, Product, RuleSetDocument
 from domain.programmes.rules.shapes import Shape
 from domain.programmes.rules.terms import OrganisationKind
-from domain.redemption.actions.ending import close_redemption, extend_redemption, reverse_redemption
+from domain.redemption.actions.ending import (
+    Close,
+    Extension,
+    close_redemption,
+    extend_redemption,
+    reverse_redemption,
+)
 from domain.redemption.actions.presenting import cancel_presentation, present_benefit
 from domain.redemption.actions.scanning import preview_redemption, redeem
 from domain.redemption.rules import codes
@@ -209,8 +215,8 @@ class Counter:
         """A whole sale: citizen, cashier, redemption."""
         citizen, cashier = await self.citizen(), await self.cashier()
         outcome = await self.redeem(cashier, self.code(await self.present(citizen, product_id, at)), at, basis=basis)
-        assert outcome.redemption_id is not None
-        return citizen, cashier, outcome.redemption_id
+        assert outcome.sold is not None
+        return citizen, cashier, outcome.sold.redemption_id
 
     async def reverse(
         self, caller: Caller, redemption_id: int, at: datetime = TEN, *, reason: str = "收错了", key: UUID | None = None
@@ -222,20 +228,12 @@ class Counter:
     async def close(
         self, caller: Caller, redemption_id: int, at: datetime = TEN, *, claim: int = 0, reason: str | None = None
     ) -> Any:
-        return await self.act(
-            caller,
-            close_redemption,
-            at,
-            redemption_id=redemption_id,
-            claim_fen=claim,
-            reason=reason,
-            key=uuid4(),
-        )
+        close = Close(redemption_id=redemption_id, claim_fen=claim, reason=reason)
+        return await self.act(caller, close_redemption, at, close=close, key=uuid4())
 
     async def extend(self, caller: Caller, redemption_id: int, days: int, at: datetime = TEN) -> Any:
-        return await self.act(
-            caller, extend_redemption, at, redemption_id=redemption_id, days=days, reason="出差", key=uuid4()
-        )
+        extension = Extension(redemption_id=redemption_id, days=days, reason="出差")
+        return await self.act(caller, extend_redemption, at, extension=extension, key=uuid4())
 
     async def rows(self, sql: str, **values: object) -> list[tuple[Any, ...]]:
         """What the database holds, as the worker sees it."""

@@ -44,7 +44,7 @@ from domain.redemption.actions.scanning import redeem
 from domain.redemption.queries import presentations, sales
 from domain.redemption.rules import codes
 from domain.redemption.rules.codes import receipt_is_spelled_right
-from domain.redemption.rules.scans import Scan, ScanReason
+from domain.redemption.rules.scans import Scan, ScanOutcome, ScanReason
 from domain.values import words
 from tests.actions.counter import MINUTE, SECOND, TEN, Counter, counter, refused
 from tests.rules.benefits import measured, money, uses
@@ -60,6 +60,11 @@ async def books_agree(counter: Counter) -> None:
     async with counter.worker.reading(ANONYMOUS) as unit:
         assert await ledger.first_fault(unit.session) is None
         assert await sales.first_fault(unit.session) is None
+
+
+def number_of(outcome: ScanOutcome) -> int:
+    assert outcome.sold is not None
+    return outcome.sold.redemption_id
 
 
 async def test_a_bus_ride_is_presented_previewed_and_redeemed(counter: Counter) -> None:
@@ -85,14 +90,14 @@ async def test_a_bus_ride_is_presented_previewed_and_redeemed(counter: Counter) 
     rows = await counter.rows(
         "SELECT status, basis, relief, holder_pays, owed_fen, merchant_ref, receipt_number FROM redemption"
         " WHERE id = :id",
-        id=sale.redemption_id,
+        id=number_of(sale),
     )
     assert rows[0][:6] == ("COMPLETED", 199, 119, 80, 119, "R-1")
     assert receipt_is_spelled_right(rows[0][6])
     assert await counter.rows(
         "SELECT d.kind, c.kind, t.amount_fen, t.state FROM transfer AS t JOIN account AS d ON d.id = t.debit_id"
         " JOIN account AS c ON c.id = t.credit_id WHERE t.redemption_id = :id",
-        id=sale.redemption_id,
+        id=number_of(sale),
     ) == [("BUDGET", "PAYABLE", 119, "POSTED")]
     await books_agree(counter)
 
@@ -122,7 +127,7 @@ async def test_phone_and_outbox_hear_of_the_sale(counter: Counter) -> None:
     assert told == [
         ("presentation", str(shown)),
         ("presentation", str(shown)),
-        ("redemption", str(sale.redemption_id)),
+        ("redemption", str(number_of(sale))),
     ]
 
 

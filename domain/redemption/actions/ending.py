@@ -1,5 +1,6 @@
 """What becomes of a sale: the shop reverses it, takes a deposit's thing back, claims, or gives more time."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -46,57 +47,61 @@ async def reverse_redemption(
     return sale.id
 
 
-async def close_redemption(
-    session: AsyncSession,
-    actor: Actor,
-    now: datetime,
-    *,
-    redemption_id: int,
-    claim_fen: int,
-    reason: str | None,
-    key: UUID,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """Given back where nothing is claimed."""
+
+    redemption_id: int
+    claim_fen: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """So many days more."""
+
+    redemption_id: int
+    days: int
+    reason: str
+
+
+async def close_redemption(session: AsyncSession, actor: Actor, now: datetime, *, close: Close, key: UUID) -> int:
     """Ends what is open: given back, or claimed from the guarantee fund up to what was waived.
 
     A claim waits; the money stays pending until it is decided.
 
     Raises: NotFound, AlreadyDecided when nothing is open, InvalidInput for the claim.
     """
-    request: dict[str, object] = {"redemption": redemption_id, "claim": claim_fen, "reason": reason}
+    request: dict[str, object] = {"redemption": close.redemption_id, "claim": close.claim_fen, "reason": close.reason}
     if await idempotency.claim(session, actor, now, key=key, operation="closeRedemption", request=request):
-        return redemption_id
-    sale = await _lock(session, redemption_id)
-    check_close(sale, claim_fen, reason)
-    status = "CLAIM_PENDING" if claim_fen > 0 else "COMPLETED"
-    await sales.end(session, now, redemption_id=sale.id, status=status, reason=reason, claim_fen=claim_fen or None)
-    if claim_fen == 0:
+        return close.redemption_id
+    sale = await _lock(session, close.redemption_id)
+    check_close(sale, close.claim_fen, close.reason)
+    status = "CLAIM_PENDING" if close.claim_fen > 0 else "COMPLETED"
+    await sales.end(
+        session, now, redemption_id=sale.id, status=status, reason=close.reason, claim_fen=close.claim_fen or None
+    )
+    if close.claim_fen == 0:
         await ledger.give_back(session, now, redemption_id=sale.id, reason="given back")
     await _tell(session, actor, now, sale=sale, action="close_redemption", key=key)
-    if claim_fen == 0:
+    if close.claim_fen == 0:
         await _release(session, sale)
     return sale.id
 
 
 async def extend_redemption(
-    session: AsyncSession,
-    actor: Actor,
-    now: datetime,
-    *,
-    redemption_id: int,
-    days: int,
-    reason: str,
-    key: UUID,
+    session: AsyncSession, actor: Actor, now: datetime, *, extension: Extension, key: UUID
 ) -> int:
     """Gives more time until something is due.
 
     Raises: NotFound, AlreadyDecided when nothing is due, InvalidInput for days or reason.
     """
-    reason = check_reason(reason)
-    request: dict[str, object] = {"redemption": redemption_id, "days": days, "reason": reason}
+    number, reason = extension.redemption_id, check_reason(extension.reason)
+    request: dict[str, object] = {"redemption": number, "days": extension.days, "reason": reason}
     if await idempotency.claim(session, actor, now, key=key, operation="extendRedemption", request=request):
-        return redemption_id
-    sale = await _lock(session, redemption_id)
-    due_on = check_extension(sale, days)
+        return number
+    sale = await _lock(session, number)
+    due_on = check_extension(sale, extension.days)
     await sales.extend(session, now, redemption_id=sale.id, due_on=due_on, reason=reason)
     await _tell(session, actor, now, sale=sale, action="extend_redemption", key=key)
     return sale.id

@@ -4,7 +4,6 @@ Both read the same and decide by the same rules. A redemption is three statement
 has looked, and nothing else of it stays.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -32,6 +31,7 @@ from domain.redemption.rules.scans import (
     ScanOutcome,
     ScanReason,
     ShownCode,
+    Sold,
     check_rate,
     check_scan,
     check_terminal,
@@ -126,7 +126,12 @@ async def redeem(
     if opened.earlier is not None:
         if not opened.same_request:
             raise IdempotencyConflict
-        return await _told_again(session, catalogue, earlier=opened.earlier)
+        products = catalogue.products
+        return await scans.told(
+            session,
+            redemption_id=cast("int", opened.earlier["id"]),
+            unit_of=lambda product_id: basis_unit(products[product_id].shape),
+        )
     found = await _find(session, now, catalogue=catalogue, scan=scan, opened=opened)
     if isinstance(found, ScanOutcome):
         return found
@@ -150,7 +155,14 @@ async def redeem(
         relief=relief.relief,
         holder_pays=relief.holder_pays,
         match_number=verdict.code.match_number,
-        redemption_id=written,
+        sold=Sold(
+            redemption_id=written,
+            receipt_number=taken.receipt_number,
+            merchant_ref=taken.merchant_ref,
+            at=now,
+            status=taken.status,
+            due_on=taken.due_on,
+        ),
     )
 
 
@@ -247,14 +259,6 @@ async def _lost(session: AsyncSession, now: datetime, *, verdict: Verdict, to: s
 
 def _against(verdict: Verdict, sentence: Words) -> Verdict:
     return replace(verdict, decision=refused(verdict.decision, sentence))
-
-
-async def _told_again(session: AsyncSession, catalogue: Catalogue, *, earlier: Mapping[str, object]) -> ScanOutcome:
-    """The answer that this key had the first time, computed again from the sale."""
-    redemption_id = cast("int", earlier["id"])
-    sale = await scans.told(session, redemption_id=redemption_id)
-    product = catalogue.products[sale["product_id"]]
-    return ScanOutcome(reason=ScanReason.OK, basis_unit=basis_unit(product.shape), redemption_id=redemption_id, **sale)
 
 
 def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receipt: str) -> Taken:

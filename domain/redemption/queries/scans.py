@@ -1,7 +1,7 @@
 """The statements of a scan. The functions behind them stand in the migrations, with the order of their locks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.redemption.rules.scans import OpenedScan, ShownCode
+from domain.redemption.rules.scans import OpenedScan, ScanOutcome, ScanReason, ShownCode, Sold
 from domain.values import Words
 
 _OPEN = text("""
@@ -25,7 +25,8 @@ _REFUSE = text("""
 """)
 _TAKE = text("SELECT take_benefit(CAST(:scan AS jsonb), :now)")
 _TOLD = text("""
-    SELECT r.product_id, r.basis, r.relief, r.holder_pays, r.match_number
+    SELECT r.product_id, r.basis, r.relief, r.holder_pays, r.match_number, r.receipt_number, r.merchant_ref, r.at,
+        r.status, r.due_on
     FROM redemption AS r
     WHERE r.id = :redemption
 """)
@@ -163,10 +164,26 @@ async def take_benefit(session: AsyncSession, now: datetime, *, taken: Taken) ->
     return int(raw["redemption_id"]) if refused is None else refused
 
 
-async def told(session: AsyncSession, *, redemption_id: int) -> Mapping[str, Any]:
-    """What the shop was told when this sale was made."""
+async def told(session: AsyncSession, *, redemption_id: int, unit_of: Callable[[int], Words | None]) -> ScanOutcome:
+    """The answer to the scan that made this sale, computed again from it; `unit_of` knows a product's unit."""
     row = (await session.execute(_TOLD, params={"redemption": redemption_id})).one()
-    return row._asdict()
+    return ScanOutcome(
+        reason=ScanReason.OK,
+        product_id=row.product_id,
+        basis=row.basis,
+        basis_unit=unit_of(row.product_id),
+        relief=row.relief,
+        holder_pays=row.holder_pays,
+        match_number=row.match_number,
+        sold=Sold(
+            redemption_id=redemption_id,
+            receipt_number=row.receipt_number,
+            merchant_ref=row.merchant_ref,
+            at=row.at,
+            status=row.status,
+            due_on=row.due_on,
+        ),
+    )
 
 
 def _as_json(taken: Taken) -> str:

@@ -66,6 +66,12 @@ def receipt_is_spelled_right(number: str) -> bool:
     return _check_letter(letters[:-1]) == letters[-1]
 
 
+def spelled_receipt(number: str) -> str:
+    """A receipt number as we write it, however somebody has typed it."""
+    letters = clean(number).translate(_READ)
+    return "-".join((letters[:4], letters[4:8], letters[8:12], letters[12:]))
+
+
 def macs_of(vault: Vault, presentation_id: int) -> Macs:
     """What is stored of this presentation's code and digits."""
     return Macs(

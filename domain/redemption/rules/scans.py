@@ -7,7 +7,7 @@ NOT_VALID     unknown, cancelled, not qualified, used up, no money left, suspend
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -91,6 +91,18 @@ class OpenedScan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """A sale as its shop may know it."""
+
+    redemption_id: int
+    receipt_number: str
+    merchant_ref: str | None
+    at: datetime
+    status: str
+    due_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOutcome:
     """The answer to a scan. Everything beyond reason and message is about the sale, and only when it is allowed."""
 
@@ -102,7 +114,7 @@ class ScanOutcome:
     holder_pays: int | None = None
     match_number: int | None = None
     held_until: datetime | None = None
-    redemption_id: int | None = None
+    sold: Sold | None = None
 
     @property
     def allowed(self) -> bool:
