@@ -167,7 +167,7 @@ def own_objects(kind: GraphQLObjectType, depth: int) -> str:
     parts = ["__typename"]
     for name, field in kind.fields.items():
         target = get_named_type(field.type)
-        if name == "id":
+        if name == "id" and "Node" in (one.name for one in kind.interfaces):
             parts.append("id")
         if not isinstance(target, GraphQLObjectType) or depth == 0 or any(map(needed, field.args.values())):
             continue

@@ -9,9 +9,11 @@ LINE_JSON                                one line as `rules.line_of` reads it, o
 lines_of(session, *, citizens, rule_set_id, day, known_at) -> {citizen: [Line, …]}
 Fragments of one citizen, over the CTE `lines` and the common binds:
 score_lines()                            [LINE_JSON + source, evidence]; null for who has no score
+score_record(name, *, source_id, ref_hash)  one of these rows, or null
 score_records(name, *, first, after)     the same rows, newest first; after = (start_on, source_id, ref_hash)
 score_history(name, *, first, after)     [{id, at, before, after, cause}], newest first; after = (id,)
 score_forecast(name, *, until)           [{on, leaving: [{item, occurred_on}], tallies: [Tally]}]
+last_change()                            the instant of the last change that the lines contain
 stored_score()                           {points, rule_set_id, as_of, valid_until, computed_at} or null
 
 lines.py, reading.py and writing.py hold them.
@@ -20,10 +22,12 @@ lines.py, reading.py and writing.py hold them.
 from domain.scoring.queries.lines import OF_CITIZEN, OF_CITIZENS, lines_cte
 from domain.scoring.queries.reading import (
     LINE_JSON,
+    last_change,
     lines_of,
     score_forecast,
     score_history,
     score_lines,
+    score_record,
     score_records,
     stored_score,
 )
@@ -32,11 +36,13 @@ __all__ = [
     "LINE_JSON",
     "OF_CITIZEN",
     "OF_CITIZENS",
+    "last_change",
     "lines_cte",
     "lines_of",
     "score_forecast",
     "score_history",
     "score_lines",
+    "score_record",
     "score_records",
     "stored_score",
 ]

@@ -58,6 +58,29 @@ def score_lines() -> Fragment:
     return Fragment(sql=sql, ctes=_CTES)
 
 
+def score_record(name: str, *, source_id: int, ref_hash: int) -> Fragment:
+    """One record by its key, as in `score_lines`; null when it is gone."""
+    sql = f"""
+        SELECT {_TOLD_LINE_JSON}
+        FROM {_TOLD_LINES}
+        WHERE l.source_id = CAST(:{name}_source AS bigint) AND l.ref_hash = CAST(:{name}_ref AS bigint)
+    """
+    return Fragment(sql=sql, binds={f"{name}_source": source_id, f"{name}_ref": ref_hash}, ctes=_CTES)
+
+
+def last_change() -> Fragment:
+    """The instant of the last change that a score contains: as known then, the lines are the same."""
+    return Fragment(
+        sql="""
+        SELECT to_json(greatest(c.joined_at,
+            (SELECT max(r.recorded_at) FROM credit_record AS r WHERE r.citizen_id = c.id AND r.recorded_at <= :now),
+            (SELECT max(e.at) FROM record_event AS e WHERE e.citizen_id = c.id AND e.at <= :now)))
+        FROM citizen AS c
+        WHERE c.id = :citizen
+        """
+    )
+
+
 def score_records(name: str, *, first: int, after: tuple[date, int, int] | None = None) -> Fragment:
     """The records that are not gone, newest first: those with a line."""
     on, source, reference = after or (None, None, None)

@@ -6,6 +6,7 @@ gate_points(lines, rules, field) -> int        what a product of this field comp
 field_points(lines, field) -> int              the lines of one field, without the base
 valid_until(lines, day) -> date | None         the next day on which a line leaves
 reason_of(line, rules) -> Words                why the line gives these points
+canonical(lines, total) -> str                 what a receipt of the score is the digest of
 clamp_reason(total, rules) -> Words | None     why the sum is cut off, when it is
 ref_hash_of(reference) -> int                  the number under which a reference is stored
 service_ref(service_id) -> str                 the reference of the record that a confirmed service makes
@@ -19,6 +20,7 @@ from domain.scoring.rules.lines import (
     RecordState,
     Tally,
     Total,
+    canonical,
     clamp_reason,
     field_points,
     gate_points,
@@ -37,6 +39,7 @@ __all__ = [
     "ServiceRecord",
     "Tally",
     "Total",
+    "canonical",
     "clamp_reason",
     "field_points",
     "gate_points",

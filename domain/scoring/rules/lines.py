@@ -1,5 +1,6 @@
 """What lines add up to, and how each is said to the citizen. Pure: the lines themselves come from `lines_cte`."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -140,6 +141,15 @@ def field_points(lines: Iterable[Counted], field: str) -> int:
 def valid_until(lines: Iterable[Line], day: date) -> date | None:
     """The next day on which a line leaves, and others may change with it; None when nothing will."""
     return min((line.until_on for line in lines if line.until_on is not None and line.until_on > day), default=None)
+
+
+def canonical(lines: Iterable[Line], result: Total) -> str:
+    """Everything that a score's receipt stands for, in one text: the points, and what each record gave."""
+    told = sorted(
+        (line.start_on.isoformat(), line.source_id, line.ref_hash, line.item, line.effect.value, line.points)
+        for line in lines
+    )
+    return json.dumps({"points": result.points, "clamp": result.clamp, "lines": told}, separators=(",", ":"))
 
 
 _WINDOWS: Final[Mapping[Window, Words]] = {
