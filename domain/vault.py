@@ -3,7 +3,6 @@
 The master key lives outside the database. Erasing a person is deleting the row with the wrapped data key.
 """
 
-import hashlib
 import hmac
 import os
 
@@ -23,14 +22,17 @@ class Vault:
         if len(master_key) != 32:
             raise ValueError("the vault's master key has 32 bytes")
         self._master = master_key
+        self._purposes: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return "Vault(…)"
 
     def digest(self, purpose: str, *parts: str) -> bytes:
         """A keyed 32-byte digest of the parts, good for this purpose only."""
-        key = hmac.digest(self._master, purpose.encode(), hashlib.sha256)
-        return hmac.digest(key, "\x1f".join(parts).encode(), hashlib.sha256)
+        key = self._purposes.get(purpose)
+        if key is None:
+            key = self._purposes[purpose] = hmac.digest(self._master, purpose.encode(), "sha256")
+        return hmac.digest(key, "\x1f".join(parts).encode(), "sha256")
 
     def new_data_key(self) -> bytes:
         """A fresh data key, wrapped: this is what `person_key` stores."""
@@ -45,7 +47,7 @@ class Vault:
         return self._decrypt(self._unwrap(wrapped_key), sealed, field.encode()).decode()
 
     def _wrapping_key(self) -> bytes:
-        return hmac.digest(self._master, b"wrap", hashlib.sha256)
+        return hmac.digest(self._master, b"wrap", "sha256")
 
     def _unwrap(self, wrapped_key: bytes) -> bytes:
         return self._decrypt(self._wrapping_key(), wrapped_key, b"person_key")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -36,10 +36,13 @@ _MARKED: Final = text("""
 _KEEP: Final = """
     WITH given AS (
         SELECT g.*
-        FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS g (
-            citizen_id integer, identity_digest text, item_id integer, ref_hash bigint, document_hash bigint,
-            quantity_x100 integer, occurred_on date, ended_on date, determined_on date,
-            source_ref text, document_id text, evidence text)
+        FROM unnest(
+            CAST(:citizen_ids AS integer[]), CAST(:identity_digests AS bytea[]), CAST(:item_ids AS integer[]),
+            CAST(:ref_hashes AS bigint[]), CAST(:document_hashes AS bigint[]), CAST(:quantities_x100 AS integer[]),
+            CAST(:occurred AS date[]), CAST(:ended AS date[]), CAST(:determined AS date[]),
+            CAST(:source_refs AS text[]), CAST(:document_ids AS text[]), CAST(:evidences AS text[]))
+            AS g (citizen_id, identity_digest, item_id, ref_hash, document_hash, quantity_x100,
+                occurred_on, ended_on, determined_on, source_ref, document_id, evidence)
     ),
     kept AS (
         INSERT INTO credit_record (citizen_id, item_id, source_id, ref_hash, document_hash, quantity_x100,
@@ -59,7 +62,7 @@ _KEEP: Final = """
     )
     SELECT k.citizen_id, k.item_id FROM kept AS k ORDER BY k.citizen_id, k.ref_hash
 """
-_KEEP_BY_DIGEST: Final = text(_KEEP.format(whose="c.identity_digest = decode(g.identity_digest, 'hex')"))
+_KEEP_BY_DIGEST: Final = text(_KEEP.format(whose="c.identity_digest = g.identity_digest"))
 _KEEP_BY_CITIZEN: Final = text(_KEEP.format(whose="c.id = g.citizen_id"))
 _LOCK: Final = text("""
     SELECT c.id
@@ -114,7 +117,7 @@ _RESCORE: Final = text(f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
-    """One record to store, for a citizen by number, or by the digest of their identity in hexadecimal."""
+    """One record to store, for a citizen by number, or by the digest of their identity."""
 
     item_id: int
     ref_hash: int
@@ -127,7 +130,7 @@ class NewRecord:
     document_hash: int | None
     evidence: str
     citizen_id: int | None = None
-    identity_digest: str | None = None
+    identity_digest: bytes | None = None
 
 
 async def rule_book(session: AsyncSession, *, programme_id: int, rule_set_id: int) -> Row[tuple[object, ...]]:
@@ -169,8 +172,23 @@ async def _keep(
     source_id: int,
     records: Sequence[NewRecord],
 ) -> list[tuple[int, int]]:
-    rows = json.dumps([asdict(record) for record in records], default=str)
-    values = {"records": rows, "programme": programme_id, "source": source_id, "now": now}
+    values = {
+        "citizen_ids": [one.citizen_id for one in records],
+        "identity_digests": [one.identity_digest for one in records],
+        "item_ids": [one.item_id for one in records],
+        "ref_hashes": [one.ref_hash for one in records],
+        "document_hashes": [one.document_hash for one in records],
+        "quantities_x100": [one.quantity_x100 for one in records],
+        "occurred": [one.occurred_on for one in records],
+        "ended": [one.ended_on for one in records],
+        "determined": [one.determined_on for one in records],
+        "source_refs": [one.source_ref for one in records],
+        "document_ids": [one.document_id for one in records],
+        "evidences": [one.evidence for one in records],
+        "programme": programme_id,
+        "source": source_id,
+        "now": now,
+    }
     return [(row.citizen_id, row.item_id) for row in await session.execute(statement, params=values)]
 
 
@@ -189,6 +207,6 @@ async def rescore(
     causes: Mapping[int, Words],
 ) -> None:
     """Computes the stored scores again; writes those that differ, a change for each that moved, and tells the phone."""
-    spoken = {str(citizen): asdict(cause) for citizen, cause in causes.items()}
+    spoken = {citizen: {"zh": cause.zh, "en": cause.en} for citizen, cause in causes.items()}
     values = {"citizens": list(citizens), "rule_set": rule_set_id, "today": today, "now": now}
     await session.execute(_RESCORE, params={**values, "causes": json.dumps(spoken)})

@@ -1,0 +1,89 @@
+"""`benefits import`: takes a department's file into a running demo or a service."""
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+from api.cli.ground import check
+from api.cli.places import joined_settings
+from api.cli.terminal import Advance, say, step
+from api.database import WorkerDatabase
+from api.errors import CannotStart
+from api.importing import FileImport
+from api.settings import Settings
+from domain.actor import ANONYMOUS
+from domain.errors import DomainError
+from domain.programmes import queries as programmes
+from domain.scoring.queries.imports import Run
+from domain.vault import Vault
+
+
+def import_file(
+    file: Path,
+    /,
+    *,
+    programme: str,
+    source: str,
+    kind: Literal["records", "dwellings"] = "records",
+    data: Path | None = None,
+) -> None:
+    """Take a department's file: one JSON object a line (NDJSON), in UTF-8.
+
+    records: citizenRef, item, sourceRef, occurredOn and evidence; endedOn, determinedOn, quantity and documentId where
+    the item asks for them. dwellings: citizenRef, dwellingRef, sourceRef and since. Dates are written like 2026-01-31;
+    texts have at most 200 characters, a line at most 65536 bytes; no other key may stand there.
+
+    A sourceRef names one fact for ever. The same line again is a duplicate; the same sourceRef with another content is
+    refused: use correctRecord. What is refused stands in FILE.refused with number and reason, and the rest goes on.
+    Lines about people who have not joined count as accepted, and nothing of them is kept.
+
+    The same command again takes up an import that broke off, and loses and doubles nothing.
+
+    Parameters
+    ----------
+    file
+        The file to take.
+    programme
+        The programme's code, such as rongcheng.
+    source
+        The code of the organisation that delivers, such as culture.
+    kind
+        What the lines are.
+    data
+        The data folder of a running demo; without it the database of DATABASE_WORKER_URL.
+    """
+    settings = joined_settings(data)
+    check(settings.database_worker_url)
+    try:
+        with step(f"Importing {file.name}") as advance:
+            run, refusals = asyncio.run(_import(settings, file, (programme, source), kind, advance))
+    except DomainError as refused:
+        raise CannotStart(str(refused)) from refused
+    except OSError as problem:
+        raise CannotStart(
+            f"{problem.filename or file} cannot be used ({problem.strerror}): check the path."
+        ) from problem
+    lines = run.accepted + run.duplicates + run.refused
+    say(f"{lines} lines: {run.accepted} accepted, {run.duplicates} duplicates, {run.refused} refused")
+    if run.refused:
+        say(f"What was refused, and why, stands in {refusals}")
+
+
+async def _import(
+    settings: Settings, file: Path, codes: tuple[str, str], kind: str, advance: Advance
+) -> tuple[Run, Path]:
+    database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key), pool_size=1)
+    try:
+        source_id = await _organisation(database, *codes)
+        delivery = FileImport(database, path=file, source_id=source_id, kind=kind)
+        return await delivery.run(advance), delivery.refusals
+    finally:
+        await database.dispose()
+
+
+async def _organisation(database: WorkerDatabase, programme: str, code: str) -> int:
+    async with database.reading(ANONYMOUS) as unit:
+        found = await programmes.organisation(unit.session, programme=programme, code=code)
+    if found is None:
+        raise CannotStart(f"Programme {programme!r} has no organisation {code!r}: check the two codes.")
+    return int(found.id)
