@@ -74,6 +74,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "previewRedemption": SHOP,
     "redeem": SHOP,
     "reverseRedemption": SHOP,
+    "closeRedemption": SHOP,
+    "extendRedemption": SHOP,
     # The office.
     "lookUpCitizen": OFFICER,
 }

@@ -5,7 +5,7 @@ from typing import Final
 
 import strawberry
 
-from api.graphql import citizen, ids, organiser, people, volunteering
+from api.graphql import citizen, desk, ids, incentives, organiser, people, redemption, scoring, volunteering
 from api.graphql.context import Context, Info
 from api.graphql.products import merchant_of, organisation_of, product_of
 from api.graphql.programmes import programme_of
@@ -21,7 +21,16 @@ PUBLISHED: Final[Mapping[str, Callable[[Context, int], Node]]] = {
     "organisation": organisation_of,
 }
 # Kind of id → type with a Section of its own: Section("Consent", None, …).
-LOADED: Final[Mapping[str, str]] = people.NODES | citizen.NODES | volunteering.NODES | organiser.NODES
+LOADED: Final[Mapping[str, str]] = {
+    **people.NODES,
+    **citizen.NODES,
+    **scoring.NODES,
+    **incentives.NODES,
+    **redemption.NODES,
+    **desk.NODES,
+    **volunteering.NODES,
+    **organiser.NODES,
+}
 
 
 @strawberry.type

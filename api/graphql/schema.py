@@ -8,8 +8,20 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from api.graphql import access, citizen, look_up, organiser, people, volunteering
+from api.graphql import (
+    access,
+    citizen,
+    desk,
+    incentives,
+    look_up,
+    organiser,
+    people,
+    redemption,
+    scoring,
+    volunteering,
+)
 from api.graphql.citizen import CitizenQuery
+from api.graphql.desk import DeskMutation, DeskQuery
 from api.graphql.look_up import LookUpMutation
 from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
@@ -17,21 +29,32 @@ from api.graphql.organiser import OrganiserQuery
 from api.graphql.people import AccessEvent, Consent
 from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
+from api.graphql.redemption import PresentMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
 from api.graphql.volunteering import VolunteeringQuery
 
-SECTIONS: Final = (*citizen.SECTIONS, *people.SECTIONS, *look_up.SECTIONS, *volunteering.SECTIONS, *organiser.SECTIONS)
+SECTIONS: Final = (
+    *citizen.SECTIONS,
+    *people.SECTIONS,
+    *scoring.SECTIONS,
+    *incentives.SECTIONS,
+    *redemption.SECTIONS,
+    *desk.SECTIONS,
+    *look_up.SECTIONS,
+    *volunteering.SECTIONS,
+    *organiser.SECTIONS,
+)
 
 
 @strawberry.type
-class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, NodeQuery):
+class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, DeskQuery, NodeQuery):
     pass
 
 
 @strawberry.type
-class Mutation(MembershipMutation, VolunteerMutation, OrganiserMutation, LookUpMutation):
+class Mutation(MembershipMutation, PresentMutation, VolunteerMutation, OrganiserMutation, DeskMutation, LookUpMutation):
     pass
 
 

@@ -110,7 +110,7 @@ async def extend_redemption(
 async def _lock(session: AsyncSession, redemption_id: int) -> Sale:
     sale = await sales.lock(session, redemption_id=redemption_id)
     if sale is None:
-        raise NotFound(field="redemptionId")
+        raise NotFound
     return sale
 
 

@@ -57,7 +57,7 @@ async def present_benefit(
         return int(str(earlier["id"]))
     product = catalogue.products.get(product_id)
     if product is None or actor.programme_id is None:
-        raise NotFound(field="productId")
+        raise NotFound
     if actor.citizen_id is None:
         raise ConsentRequired(_JOIN_FIRST)
     check_voucher(product, voucher_kind)
@@ -93,7 +93,7 @@ async def cancel_presentation(
         return presentation_id
     found = await presentations.lock(session, presentation_id=presentation_id)
     if found is None:
-        raise NotFound(field="id")
+        raise NotFound
     status, person_id = found
     if status == "REDEEMED":
         raise AlreadyDecided(words("此码已使用,不能取消。", "This code has been redeemed and cannot be taken back."))

@@ -183,7 +183,7 @@ def check_scan(scan: Scan, terminal_id: int | None) -> None:
             )
         )
     if scan.terminal_id != terminal_id:
-        raise NotFound(field="terminalId")
+        raise NotFound
     if scan.basis is not None and scan.basis < 1:
         raise InvalidInput(
             words("金额或数量必须大于零。请重新输入。", "This number must be above zero. Please enter it again."),
