@@ -6,15 +6,34 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 import migrations
 from api.database import Database, WorkerDatabase
-from api.embedded import Embedded, Urls
+from api.embedded import Embedded, Urls, superuser_url
 from domain.vault import Vault
 
 MASTER_KEY = bytes(range(32))
-REFERENCE_ROWS = {"alembic_version", "clock", "catalogue_version"}
+RUNNING: pytest.StashKey[Path | None] = pytest.StashKey()
+# Append-only triggers and the order of keys are set aside only here.
+EMPTY = """
+    SET session_replication_role = replica;
+    DO $$
+    DECLARE
+        name text;
+    BEGIN
+        FOR name IN
+            SELECT c.relname FROM pg_class AS c
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+              AND c.relname NOT IN ('alembic_version', 'clock', 'catalogue_version')
+        LOOP
+            EXECUTE format('DELETE FROM %I', name);
+        END LOOP;
+        UPDATE clock SET ahead = '0';
+        UPDATE catalogue_version SET version = version + 1;
+    END $$;
+"""
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +45,28 @@ def cluster_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def emptied(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Each file of tests finds a migrated and empty database, if it asks for one at all."""
+    yield
+    folder = request.config.stash.get(RUNNING, None)
+    if folder is not None:
+        connection = await asyncpg.connect(superuser_url(folder).replace("+asyncpg", ""))
+        await connection.execute(EMPTY)
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
-def urls(cluster_folder: Path) -> Iterator[Urls]:
+def urls(cluster_folder: Path, request: pytest.FixtureRequest) -> Iterator[Urls]:
     """The three addresses of the migrated database, while PostgreSQL runs as our child process."""
     embedded = Embedded(cluster_folder)
     try:
         urls = embedded.start()
         migrations.upgrade(urls.owner)
+        request.config.stash[RUNNING] = cluster_folder
         yield urls
     finally:
+        request.config.stash[RUNNING] = None
         embedded.stop()
 
 
