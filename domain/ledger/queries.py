@@ -28,7 +28,7 @@ _GIVE_BACK = text("""
     FROM transfer AS t
     JOIN account AS a ON a.id = t.debit_id
     WHERE t.redemption_id = :redemption
-      AND a.kind = 'BUDGET'
+      AND a.kind IN ('BUDGET', 'CITY')
       AND t.resolves IS NULL
       AND t.state IN ('POSTED', 'PENDING')
     RETURNING id

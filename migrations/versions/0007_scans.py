@@ -195,7 +195,9 @@ def taking() -> None:
         IF s.posted_fen + s.pending_fen > 0 THEN
             INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, redemption_id, reason, at)
             VALUES (identity_programme(),
-                account_of(identity_programme(), 'BUDGET', s.product_code || '/' || s.budget_start),
+                CASE WHEN s.budget_taken > 0
+                    THEN account_of(identity_programme(), 'BUDGET', s.product_code || '/' || s.budget_start)
+                    ELSE account_of(identity_programme(), 'CITY', 'city') END,
                 CASE WHEN s.posted_fen > 0
                     THEN account_of(identity_programme(), 'PAYABLE', identity_organisation()::text)
                     ELSE account_of(identity_programme(), 'GUARANTEE', 'fund') END,

@@ -391,6 +391,21 @@ async def test_a_waived_deposit_stays_open_and_its_money_waits_in_the_guarantee_
     await books_agree(counter)
 
 
+async def test_the_city_stands_for_a_deposit_that_no_budget_pays(counter: Counter) -> None:
+    product_id = await counter.offer(DepositWaiver(max_deposit_fen=100_000, max_days=30))
+    _, cashier, redemption_id = await counter.sell(product_id, basis=60_000)
+    moved = (
+        "SELECT d.kind, c.kind, t.amount_fen, t.state FROM transfer AS t JOIN account AS d ON d.id = t.debit_id"
+        " JOIN account AS c ON c.id = t.credit_id WHERE t.redemption_id = :id ORDER BY t.id"
+    )
+    held = ("CITY", "GUARANTEE", 60_000, "PENDING")
+    assert await counter.rows(moved, id=redemption_id) == [held]
+    await books_agree(counter)
+    await counter.close(cashier, redemption_id)
+    assert await counter.rows(moved, id=redemption_id) == [held, ("CITY", "GUARANTEE", 0, "VOIDED")]
+    await books_agree(counter)
+
+
 async def test_a_claim_waits_and_goes_no_higher_than_what_was_waived(counter: Counter) -> None:
     product_id = await counter.offer(DepositWaiver(max_deposit_fen=100_000, max_days=30), budget=money())
     _, cashier, redemption_id = await counter.sell(product_id, basis=60_000)

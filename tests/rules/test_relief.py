@@ -117,6 +117,11 @@ def test_without_a_budget_of_money_the_provider_bears_it_alone() -> None:
     assert (free.relief, free.posted_fen, free.budget_taken) == (10, 0, 0)
 
 
+def test_without_a_budget_of_its_own_the_city_stands_for_a_waived_deposit() -> None:
+    waived = relief_of(product(DEPOSIT), basis=60_000, left=None, today=TODAY)
+    assert (waived.pending_fen, waived.budget_taken) == (60_000, 0)
+
+
 def test_a_budget_of_pieces_loses_one_piece_for_each_sale() -> None:
     pieces = Budget(amount=50, unit=BudgetUnit.PIECES, window=Window.MONTH)
     given_away = relief_of(product(TimeFree(minutes=30), budget=pieces), basis=45, left=None, today=TODAY)

@@ -121,7 +121,9 @@ def relief_of(
     else:
         named, given = basis, _given(shape, basis, limit)
         pays = basis - given
-    posted, pending = _owed(shape, given or 0, voucher_kind) if _has_money(product) else (0, 0)
+    posted, pending = _owed(shape, given or 0, voucher_kind)
+    if not _has_money(product):
+        posted = 0
     status, days = _life(shape)
     taken = (given or 0) if measured else 1
     return Relief(
@@ -201,7 +203,7 @@ def _life(shape: Shape) -> tuple[str, int | None]:
 
 
 def _has_money(product: Product) -> bool:
-    """Without a budget of money the provider bears the relief itself."""
+    """Without a budget of money the provider bears relief itself; what is only guaranteed, the city stands for."""
     return product.budget is not None and product.budget.unit is BudgetUnit.FEN
 
 

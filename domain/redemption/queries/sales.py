@@ -37,8 +37,8 @@ _FIRST_FAULT = text("""
         WHERE t.state = 'PENDING' AND NOT EXISTS (SELECT FROM transfer AS r WHERE r.resolves = t.id)
     ), moved AS (
         SELECT t.redemption_id,
-            sum(CASE WHEN t.state = 'POSTED' AND d.kind = 'BUDGET' THEN t.amount_fen
-                WHEN t.state = 'POSTED' AND c.kind = 'BUDGET' THEN -t.amount_fen
+            sum(CASE WHEN t.state = 'POSTED' AND d.kind IN ('BUDGET', 'CITY') THEN t.amount_fen
+                WHEN t.state = 'POSTED' AND c.kind IN ('BUDGET', 'CITY') THEN -t.amount_fen
                 WHEN t.id IN (SELECT u.id FROM unresolved AS u) THEN t.amount_fen
                 ELSE 0 END) AS fen
         FROM transfer AS t
