@@ -74,6 +74,7 @@ class Delivery(SQLModel, table=True):
     reference: int = Field(primary_key=True, sa_type=BigInteger)
     content: int = Field(sa_type=BigInteger)
     ended: str | None = Field(default=None, sa_type=Text)
+    revision: int = Field(sa_type=SmallInteger)
 
 
 class ImportRun(SQLModel, table=True):

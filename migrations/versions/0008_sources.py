@@ -6,7 +6,7 @@ revision = "0008"
 down_revision = "0007"
 
 OWN = "citizen_id = ANY ((SELECT identity_citizens())::integer[])"
-OWN_RUNS = """source_id = (SELECT identity_organisation()) AND (SELECT identity_role()) = 'source'"""
+IN_OWN_NAME = """source_id = (SELECT identity_organisation()) AND (SELECT identity_role()) = 'source'"""
 OWN_CLIENT = "client_id = (SELECT nullif(current_setting('app.client', true), ''))"
 
 
@@ -44,20 +44,55 @@ def imports() -> None:
     -- Of one file no two imports are under way.
     CREATE UNIQUE INDEX import_run_open ON import_run (source_id, kind, digest) WHERE finished_at IS NULL;
     """)
-    grant("import_run", app="SELECT", worker="SELECT, INSERT, UPDATE")
-    wall("import_run", app=OWN_RUNS)
+    grant("import_run", app="SELECT, INSERT, UPDATE", worker="SELECT, INSERT, UPDATE")
+    wall("import_run", app=IN_OWN_NAME)
+    # Which references it has used is nobody's business but the department's own.
+    run("DROP POLICY delivery_app ON delivery")
+    run(f"CREATE POLICY delivery_app ON delivery TO :app_role USING ({IN_OWN_NAME}) WITH CHECK ({IN_OWN_NAME})")
+    grant("delivery", app="SELECT, INSERT")
+    run("""
+    -- A department: the citizens whom its lines are about. It learns nothing of it: whether anybody was revealed shows
+    -- in no answer.
+    CREATE FUNCTION reveal_by_delivery(p_digests bytea[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = public AS $$
+    BEGIN
+        IF identity_role() = 'source' THEN
+            PERFORM open_door(ARRAY(
+                SELECT c.id FROM citizen AS c
+                WHERE c.programme_id = identity_programme() AND c.identity_digest = ANY (p_digests)
+                  AND c.scored_from IS NOT NULL));
+        END IF;
+    END $$;
+    -- A department correcting its own record, by the reference that it gave it; and whom the correction is about.
+    CREATE FUNCTION reveal_by_reference(p_ref_hash bigint, p_digests bytea[]) RETURNS void LANGUAGE plpgsql
+        SECURITY DEFINER SET search_path = public AS $$
+    BEGIN
+        IF identity_role() = 'source' THEN
+            PERFORM open_door(ARRAY(
+                SELECT r.citizen_id FROM credit_record AS r
+                WHERE r.ref_hash = p_ref_hash AND r.source_id = identity_organisation()
+                UNION
+                SELECT c.id FROM citizen AS c
+                WHERE c.programme_id = identity_programme() AND c.identity_digest = ANY (p_digests)
+                  AND c.scored_from IS NOT NULL));
+        END IF;
+    END $$;
+    CREATE POLICY credit_record_doors ON credit_record FOR SELECT TO CURRENT_USER USING (true);
+    """)
 
 
 def corrections() -> None:
     run("""
     -- Whether what a reference stood for was corrected or withdrawn: for members and everybody else alike.
     ALTER TABLE delivery ADD COLUMN ended text;
+    -- A reference that is corrected may keep its name: its records are then told apart by their number.
+    ALTER TABLE delivery ADD COLUMN revision smallint NOT NULL DEFAULT 1;
     ALTER TABLE delivery ADD CONSTRAINT delivery_ended_known CHECK (ended IN ('CORRECTED', 'WITHDRAWN'));
     ALTER TABLE record_event ADD COLUMN reason text;
     -- A department that withdraws a record names its reference, and not whose it is.
     CREATE INDEX credit_record_reference ON credit_record (ref_hash);
     """)
-    run("GRANT UPDATE (ended) ON delivery TO :worker_role")
+    run("GRANT UPDATE (content, ended, revision) ON delivery TO :app_role, :worker_role")
 
 
 def machines() -> None:
@@ -137,11 +172,19 @@ def rescoring() -> None:
 
 
 def downgrade() -> None:
-    run("DROP FUNCTION reveal_client(text)")
+    run("""
+    DROP POLICY credit_record_doors ON credit_record;
+    DROP FUNCTION reveal_by_reference(bigint, bytea[]);
+    DROP FUNCTION reveal_by_delivery(bytea[]);
+    DROP FUNCTION reveal_client(text);
+    DROP POLICY delivery_app ON delivery;
+    CREATE POLICY delivery_app ON delivery TO :app_role USING (false) WITH CHECK (false);
+    REVOKE SELECT, INSERT, UPDATE (content, ended, revision) ON delivery FROM :app_role;
+    """)
     for table in ("rescore_part", "household", "client_assertion", "source_client", "import_run"):
         run(f"DROP TABLE {table}")
     run("""
     DROP INDEX credit_record_reference;
     ALTER TABLE record_event DROP COLUMN reason;
-    ALTER TABLE delivery DROP COLUMN ended;
+    ALTER TABLE delivery DROP COLUMN ended, DROP COLUMN revision;
     """)
