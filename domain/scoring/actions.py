@@ -86,7 +86,7 @@ async def deliver_records(
 
     Unknown, not joined, withdrawn and under 18 are one case: accepted, not kept, and repeated like any other line.
     """
-    book = await _rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
+    book = await rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
     refused: dict[int, DomainError] = {}
     sound: list[int] = []
     for index, delivery in enumerate(deliveries):
@@ -97,7 +97,7 @@ async def deliver_records(
             refused[index] = refusal
     new = await sift(session, source_id=source_id, given=deliveries, sound=sound, refused=refused)
     vault: Vault = session.info["vault"]
-    records = [_record_of(delivery, book, vault) for delivery in new]
+    records = [record_of(delivery, book, vault) for delivery in new]
     kept = await writing.keep_records(session, now, programme_id=programme_id, source_id=source_id, records=records)
     await rescore(
         session,
@@ -128,7 +128,7 @@ async def record_services(
     services: Sequence[ServiceRecord],
 ) -> None:
     """Turns confirmed services into records of the programme's volunteer hours; those before joining are not kept."""
-    book = await _rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
+    book = await rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
     item = book.rules.volunteer_item()
     records = [_record_of_service(service, book.item_ids[item.code], book.today) for service in services]
     kept = await writing.keep_records_of_citizens(
@@ -138,7 +138,7 @@ async def record_services(
     for service in services:
         events[service.citizen_id][service.about] = words(service.about, service.about)
     title = item.title
-    cause = {citizen: _named(title, list(events[citizen].values())) for citizen, _ in kept}
+    cause = {citizen: named_cause(title, list(events[citizen].values())) for citizen, _ in kept}
     await rescore(session, now, citizens=sorted(cause), rule_set_id=rule_set_id, today=book.today, cause=cause)
 
 
@@ -172,7 +172,8 @@ async def rescore_due(session: AsyncSession, now: datetime, *, programme_id: int
     return done
 
 
-async def _rule_book(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int) -> RuleBook:
+async def rule_book(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int) -> RuleBook:
+    """What storing a record has to know, by these rules and on this day."""
     row = await writing.rule_book(session, programme_id=programme_id, rule_set_id=rule_set_id)
     return RuleBook(
         programme=row.code,
@@ -196,7 +197,7 @@ async def sift(
     later: list[tuple[int, int, int]] = []
     for index in sound:
         reference = reference_of(vault, source_id, given[index].source_ref)
-        content = _digest(vault, "delivery content", str(source_id), content_of(given[index]))
+        content = content_mark(vault, source_id, given[index])
         if reference in first:
             later.append((index, reference, content))
         else:
@@ -217,6 +218,11 @@ def reference_of(vault: Vault, source_id: int, source_ref: str) -> int:
     return _digest(vault, "delivery", str(source_id), source_ref)
 
 
+def content_mark(vault: Vault, source_id: int, line: Line) -> int:
+    """How the content of a line is noted."""
+    return _digest(vault, "delivery content", str(source_id), content_of(line))
+
+
 def _digest(vault: Vault, purpose: str, *parts: str) -> int:
     return int.from_bytes(vault.digest(purpose, *parts)[:8], signed=True)
 
@@ -231,7 +237,8 @@ def _other_content() -> DomainError:
     )
 
 
-def _record_of(delivery: Delivery, book: RuleBook, vault: Vault) -> NewRecord:
+def record_of(delivery: Delivery, book: RuleBook, vault: Vault) -> NewRecord:
+    """The record that a line makes, for whoever it is about."""
     document = delivery.document_id
     return NewRecord(
         identity_digest=vault.digest("citizen", book.programme, delivery.citizen_ref),
@@ -272,10 +279,10 @@ def _causes(kept: Sequence[tuple[int, int]], book: RuleBook) -> dict[int, Words]
     named: dict[int, dict[int, Words]] = defaultdict(dict)
     for citizen, item_id in kept:
         named[citizen][item_id] = titles[item_id]
-    return {citizen: _named(NEW_RECORDS, list(each.values())) for citizen, each in named.items()}
+    return {citizen: named_cause(NEW_RECORDS, list(each.values())) for citizen, each in named.items()}
 
 
-def _named(what: Words, which: Sequence[Words]) -> Words:
+def named_cause(what: Words, which: Sequence[Words]) -> Words:
     """What happened, and the first few of what it happened with."""
     named, more = which[:NAMED_IN_A_CAUSE], len(which) > NAMED_IN_A_CAUSE
     return words(

@@ -40,9 +40,10 @@ _KEEP: Final = """
             CAST(:citizen_ids AS integer[]), CAST(:identity_digests AS bytea[]), CAST(:item_ids AS integer[]),
             CAST(:ref_hashes AS bigint[]), CAST(:document_hashes AS bigint[]), CAST(:quantities_x100 AS integer[]),
             CAST(:occurred AS date[]), CAST(:ended AS date[]), CAST(:determined AS date[]),
-            CAST(:source_refs AS text[]), CAST(:document_ids AS text[]), CAST(:evidences AS text[]))
+            CAST(:source_refs AS text[]), CAST(:document_ids AS text[]), CAST(:evidences AS text[]),
+            CAST(:corrected AS bigint[]))
             AS g (citizen_id, identity_digest, item_id, ref_hash, document_hash, quantity_x100,
-                occurred_on, ended_on, determined_on, source_ref, document_id, evidence)
+                occurred_on, ended_on, determined_on, source_ref, document_id, evidence, corrects)
     ),
     kept AS (
         INSERT INTO credit_record (citizen_id, item_id, source_id, ref_hash, document_hash, quantity_x100,
@@ -55,8 +56,8 @@ _KEEP: Final = """
         RETURNING citizen_id, item_id, source_id, ref_hash
     ),
     documents AS (
-        INSERT INTO record_document (citizen_id, source_id, ref_hash, source_ref, document_id, evidence)
-        SELECT k.citizen_id, k.source_id, k.ref_hash, g.source_ref, g.document_id, g.evidence
+        INSERT INTO record_document (citizen_id, source_id, ref_hash, source_ref, document_id, evidence, corrects)
+        SELECT k.citizen_id, k.source_id, k.ref_hash, g.source_ref, g.document_id, g.evidence, g.corrects
         FROM kept AS k
         JOIN given AS g ON g.ref_hash = k.ref_hash
     )
@@ -117,7 +118,10 @@ _RESCORE: Final = text(f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
-    """One record to store, for a citizen by number, or by the digest of their identity."""
+    """One record to store, for a citizen by number, or by the digest of their identity.
+
+    `corrects` is the hash of the record whose place it takes.
+    """
 
     item_id: int
     ref_hash: int
@@ -131,6 +135,7 @@ class NewRecord:
     evidence: str
     citizen_id: int | None = None
     identity_digest: bytes | None = None
+    corrects: int | None = None
 
 
 async def rule_book(session: AsyncSession, *, programme_id: int, rule_set_id: int) -> Row[tuple[object, ...]]:
@@ -185,6 +190,7 @@ async def _keep(
         "source_refs": [one.source_ref for one in records],
         "document_ids": [one.document_id for one in records],
         "evidences": [one.evidence for one in records],
+        "corrected": [one.corrects for one in records],
         "programme": programme_id,
         "source": source_id,
         "now": now,
