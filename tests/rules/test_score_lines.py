@@ -34,7 +34,7 @@ CITIES = sorted(PROGRAMMES.glob("*.toml"))
 
 
 def with_windows(document: ProgrammeDocument, window: Window) -> ProgrammeDocument:
-    """The programme with every cap and tier counted by one kind of window, caps on everything, demerits for five years."""
+    """The programme with every cap and tier counted in one kind of window, and caps on everything."""
     rules = document.rule_set
     items = tuple(
         replace(

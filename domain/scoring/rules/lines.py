@@ -224,14 +224,15 @@ def _why_capped(line: Line, item: Item, rules: RuleSetDocument) -> Words:
             "another record of the same fact counts already; one fact counts once.",
         )
     if line.cap is Limit.ITEM:
-        cap, window, of = item.cap_points, item.cap_window, words("本项", "this item")
+        cap, window, of = item.cap_points, item.cap_window, words("本项", "the item")
     else:
         field = next(one for one in rules.fields if one.code == line.field)
-        cap, window, of = field.cap_points, field.cap_window, field.title
+        cap, window = field.cap_points, field.cap_window
+        of = words(f"“{field.title.zh}”类", f"the field “{field.title.en}”")
     spoken = _WINDOWS[window or Window.PROGRAMME]
     return words(
-        f"应计 {line.raw_points} 分;“{of.zh}”{spoken.zh}最多 {cap} 分,计入 {line.points:+d} 分。",
-        f"worth {line.raw_points}, but “{of.en}” gives at most {cap} points {spoken.en}; {line.points:+d} points.",
+        f"应计 {line.raw_points} 分;{of.zh}{spoken.zh}最多 {cap} 分,计入 {line.points} 分。",
+        f"worth {line.raw_points}, but {of.en} gives at most {cap} points {spoken.en}: {line.points} points.",
     )
 
 
