@@ -4,12 +4,17 @@ Every transaction reads it once, when its identity is set; so every process has 
 """
 
 from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import InvalidInput
 from domain.values import words
+
+# Whose midnight turns the day for all programmes together; each city's own day follows its own time zone.
+ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 _MOVE = text("UPDATE clock SET ahead = ahead + :by")
 

@@ -24,7 +24,7 @@ _PUBLISH = text("INSERT INTO outbox (at, topic, person_id, subject) VALUES (:now
 # Sending is told in real time: a demo's business time may jump over the day for which a row is kept.
 _CLAIM = text("""
     UPDATE outbox AS o
-    SET sent_at = :now - c.ahead
+    SET sent_at = CAST(:now AS timestamptz) - c.ahead
     FROM clock AS c
     WHERE o.id IN (
         SELECT w.id FROM outbox AS w
@@ -39,7 +39,7 @@ _FORGET = text("""
     DELETE FROM outbox AS o
     WHERE o.id IN (
         SELECT s.id FROM outbox AS s, clock AS c
-        WHERE s.sent_at < :now - c.ahead - CAST(:kept AS interval)
+        WHERE s.sent_at < CAST(:now AS timestamptz) - c.ahead - CAST(:kept AS interval)
         LIMIT :limit
         FOR UPDATE OF s SKIP LOCKED)
     RETURNING o.id

@@ -58,6 +58,13 @@ async def seed_programme(session: AsyncSession, now: datetime, *, code: str) -> 
     await top_up(session, now, programme_id=programme_id, code=code)
 
 
+async def top_up_all(session: AsyncSession, now: datetime) -> None:
+    """Puts back what time has eaten in every city that has been loaded."""
+    for row in await programmes.programmes(session):
+        if row.code in programme_codes():
+            await top_up(session, now, programme_id=row.id, code=row.code)
+
+
 async def top_up(session: AsyncSession, now: datetime, *, programme_id: int, code: str) -> None:
     """Puts back what time eats: budgets of the windows that have begun, and events to come."""
     document = document_of(code)

@@ -12,7 +12,7 @@ from api.cli.terminal import Advance
 from api.database import WorkerDatabase
 from api.logs import configure_logs
 from api.settings import Settings
-from api.worker import work
+from api.worker import DEMO, PERIODIC, work_and_relay
 from domain.actor import ANONYMOUS
 from domain.vault import Vault
 from seeds.demo import programme_codes, seed_programme
@@ -93,7 +93,8 @@ async def _work_until_signalled(settings: Settings) -> None:
 
 async def _work(settings: Settings, stopping: asyncio.Event) -> None:
     database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key))
+    tasks = (*PERIODIC, *(DEMO if settings.demo else ()))
     try:
-        await work(database, stopping)
+        await work_and_relay(database, stopping, tasks)
     finally:
         await database.dispose()

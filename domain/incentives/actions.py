@@ -1,6 +1,6 @@
 """Putting products into force, and money into their budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,12 +28,20 @@ async def open_budgets(session: AsyncSession, now: datetime, *, programme_id: in
     The next one is there before its window begins, so that nobody stands at a till at midnight without money. What is
     open stays as it is. Runs as the worker.
     """
-    rows = [
-        row
-        for product in await queries.published(session, programme_id=programme_id)
-        for row in _budget_rows(product, today)
-    ]
-    opened = await queries.add_budgets(session, programme_id=programme_id, budgets=rows)
+    products = await queries.published(session, programme_id=programme_id)
+    return await open_windows(session, now, programme_id=programme_id, windows=budget_windows(products, today))
+
+
+def budget_windows(products: Sequence[Product], today: date) -> list[dict[str, object]]:
+    """The budgets of this window and of the next one, for every product that has any."""
+    return [row for product in products for row in _budget_rows(product, today)]
+
+
+async def open_windows(
+    session: AsyncSession, now: datetime, *, programme_id: int, windows: Sequence[Mapping[str, object]]
+) -> int:
+    """Opens those of these budgets that are not open yet; gives how many were. Runs as the worker."""
+    opened = await queries.add_budgets(session, programme_id=programme_id, budgets=windows)
     for row in opened:
         if row.unit == BudgetUnit.FEN.value:
             await fund_budget(

@@ -3,7 +3,7 @@
 deliver_records(session, actor, now, *, programme_id, source_id, rule_set_id, deliveries) -> Delivered
 record_services(session, actor, now, *, programme_id, source_id, rule_set_id, services) -> None
 rescore(session, now, *, citizens, rule_set_id, today, cause) -> None
-rescore_due(session, now, *, programme_id, rule_set_id, today) -> int
+rescore_due(session, now, *, programme_id, rule_set_id, today, after) -> int | None
 
 The first takes lines of any number from a department; the second makes one record of each confirmed service, in a
 transaction to which the door `reveal_by_services` has shown the citizens; the third is for whatever else changes
@@ -161,15 +161,18 @@ async def rescore(
         await writing.rescore(session, now, citizens=scored, rule_set_id=rule_set_id, today=today, causes=causes)
 
 
-async def rescore_due(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int, today: date) -> int:
-    """Works out again every score that is past its day or from earlier rules; gives how many. Runs as the worker."""
-    done = after = 0
-    while due := await due_scores(
+async def rescore_due(
+    session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int, today: date, after: int = 0
+) -> int | None:
+    """Works out again the next scores that are past their day or from earlier rules. Runs as the worker.
+
+    Gives the last citizen's number, after which the next call goes on, or None when all are done.
+    """
+    due = await due_scores(
         session, programme_id=programme_id, rule_set_id=rule_set_id, today=today, after=after, limit=DUE_AT_ONCE
-    ):
-        await rescore(session, now, citizens=due, rule_set_id=rule_set_id, today=today, cause=DAY_TURNED)
-        done, after = done + len(due), due[-1]
-    return done
+    )
+    await rescore(session, now, citizens=due, rule_set_id=rule_set_id, today=today, cause=DAY_TURNED)
+    return due[-1] if len(due) == DUE_AT_ONCE else None
 
 
 async def rule_book(session: AsyncSession, now: datetime, *, programme_id: int, rule_set_id: int) -> RuleBook:
