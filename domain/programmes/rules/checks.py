@@ -1,8 +1,14 @@
 """Which programme documents are refused: the whole file, and everything in it."""
 
 from domain.programmes.rules.checks_products import check_products
-from domain.programmes.rules.checks_rule_set import check_rule_set, check_sources, refuse_twins, refuse_words
-from domain.programmes.rules.document import ProgrammeDocument
+from domain.programmes.rules.checks_rule_set import (
+    LONGEST_ADVERSE_MONTHS,
+    check_rule_set,
+    check_sources,
+    refuse_twins,
+    refuse_words,
+)
+from domain.programmes.rules.document import Clocks, ProgrammeDocument
 from domain.programmes.rules.forbidden import RULES, why
 from domain.programmes.rules.problems import FORM, LINK, RANGE, Place, Problem
 from domain.programmes.rules.terms import ConsentPurpose, OrganisationKind
@@ -16,6 +22,7 @@ def check_programme(document: ProgrammeDocument, file: str) -> list[Problem]:
     """Every reason why this programme may not be loaded; an empty list means that it may."""
     place = Place(file=file)
     _check_settings(document, place)
+    _check_clocks(document.clocks, place.at("clocks"))
     _check_texts(document, place)
     _check_lists(document, place)
     _check_catalogue(document, place)
@@ -40,6 +47,25 @@ def _check_settings(document: ProgrammeDocument, place: Place) -> None:
     stars = document.stars_hours
     if len(stars) != STARS or list(stars) != sorted(set(stars)) or stars[0] < 1:
         place.at("stars_hours").refuse(RANGE, f"{STARS} rising numbers of hours are needed. Correct the list.")
+
+
+def _check_clocks(clocks: Clocks, place: Place) -> None:
+    """A remedy without an end is none: every clock runs, and none of them runs backwards."""
+    for key in Clocks.__slots__:
+        if not key.endswith("_wait_months") and getattr(clocks, key) < 1:
+            place.at(key).refuse("R12", f"the clock does not run: {why('R12')}. Give at least one working day.")
+    rising = (
+        ("objection_days", "objection_days_with_source"),
+        ("source_days", "objection_days_with_source"),
+        ("objection_days_with_source", "longest_days"),
+    )
+    for shorter, longer in rising:
+        if getattr(clocks, longer) < getattr(clocks, shorter):
+            place.at(longer).refuse(RANGE, f"this is shorter than {shorter}. Correct one of the two.")
+    waits = [clocks.minor_wait_months, clocks.general_wait_months, clocks.serious_wait_months]
+    if waits != sorted(waits) or waits[0] < 0 or waits[-1] > LONGEST_ADVERSE_MONTHS:
+        reason = f"a repair waits longer for graver records, and never past {LONGEST_ADVERSE_MONTHS} months"
+        place.at("serious_wait_months").refuse("R13", f"{waits}: {reason}. Correct the months.")
 
 
 def _check_texts(document: ProgrammeDocument, place: Place) -> None:

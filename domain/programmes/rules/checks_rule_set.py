@@ -191,6 +191,8 @@ def _check_demerit(item: Item, rules: RuleSetDocument, previous: RuleSetDocument
         place.at("legal_basis").refuse("R6", f"there is no legal basis: {why('R6')}. Name the law.")
     if item.valid_months > LONGEST_ADVERSE_MONTHS:
         place.at("valid_months").refuse("R13", f"{item.valid_months} months: {why('R13')}. Use 60 or fewer.")
+    if item.repair_class is None:
+        place.at("repair_class").refuse("R13", f"how it can be repaired is missing: {why('R13')}. Name the class.")
     if item.cap_points is not None:
         place.at("cap_points").refuse(CAPS, "caps limit merits, never demerits. Take the cap out.")
     if item.tiers:

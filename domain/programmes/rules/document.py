@@ -19,6 +19,7 @@ from domain.programmes.rules.terms import (
     OrganisationKind,
     ProductArea,
     RedeemPath,
+    RepairClass,
     ServiceAccountKind,
     StartDate,
     Window,
@@ -106,6 +107,7 @@ class Item:
     facts_since: date | None = None
     catalogue: str | None = None
     document_required: bool = False
+    repair_class: RepairClass | None = None
     volunteer_hours: bool = False
     legal_basis: Words
     evidence: Words
@@ -264,6 +266,29 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """How long everything around an objection or a repair may take; days are working days.
+
+    `objection_days_with_source` holds when another body must check, `source_days` is what that body has of them,
+    `longest_days` is the most that an extension leads to, and `remedy_days` is how long a decision may be challenged.
+    A repair can be asked for once the class's months have passed since the record began to count.
+    """
+
+    objection_days: int
+    objection_days_with_source: int
+    source_days: int
+    extension_days: int
+    longest_days: int
+    review_days: int
+    remedy_days: int
+    repair_days: int
+    repair_extension_days: int
+    minor_wait_months: int
+    general_wait_months: int
+    serious_wait_months: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """A phrase of a source that is not built, and the rule that says why; `report` is the city's own report."""
 
@@ -289,6 +314,7 @@ class ProgrammeDocument:
     stars_hours: tuple[int, ...]
     announced_days: int
     baseline_valid_months: int
+    clocks: Clocks
     rule_set: RuleSetDocument
     catalogue: tuple[CatalogueEntry, ...]
     consent_texts: tuple[ConsentText, ...]

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 REST = "rest"
 # Parts whose values are marked one by one.
-NESTED = ("shape", "allowance", "season", "claim_window")
+NESTED = ("shape", "allowance", "season", "claim_window", "clocks")
 # Not values of their own: names, the marks themselves, and parts that carry their own marks.
 UNMARKED = frozenset(
     {

@@ -12,6 +12,14 @@ class EvidenceMark(StrEnum):
     ILLUSTRATIVE = "ILLUSTRATIVE"
 
 
+class RepairClass(StrEnum):
+    """How grave an adverse record is, by which its repair waits longer (国办发〔2025〕22号)."""
+
+    MINOR = "MINOR"
+    GENERAL = "GENERAL"
+    SERIOUS = "SERIOUS"
+
+
 class StartDate(StrEnum):
     """The date of a record from which it counts."""
 
