@@ -13,11 +13,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import audit, idempotency
-from domain.actor import Actor
+from domain.actor import Actor, Role
 from domain.errors import AlreadyDecided, DomainError, InvalidInput, NotAllowed
 from domain.people.queries import dwellings as people
 from domain.programmes import queries as programmes
 from domain.scoring.actions import Delivered, deliver_records, sift
+from domain.scoring.queries import corrections
 from domain.scoring.queries import imports as queries
 from domain.scoring.queries.imports import Run, Step
 from domain.scoring.rules.delivered_lines import Dwelling, dwelling_refusal
@@ -99,10 +100,13 @@ async def take_records(
     refused, sound = _parted(given)
     own: list[tuple[int, Delivery]] = []
     for index, delivery in sound:
-        if delivery.item in desk.items:
+        refusal = catalogue_refusal(delivery, desk)
+        if refusal is None:
             own.append((index, delivery))
         else:
-            refused[index] = _not_in_catalogue()
+            refused[index] = refusal
+    if actor.role is Role.SOURCE:
+        await _reveal(session, desk, [delivery for _, delivery in own])
     delivered = await deliver_records(
         session,
         actor,
@@ -196,16 +200,24 @@ def _parted(given: Sequence[T | DomainError]) -> tuple[dict[int, DomainError], l
     return refused, [(index, one) for index, one in enumerate(given) if not isinstance(one, DomainError)]
 
 
-def _not_in_catalogue() -> DomainError:
-    return NotAllowed(
-        words(
-            "该项目不在贵部门的公开目录内。请只报送目录内的项目。",
-            "The item stands in no catalogue entry of your department. Deliver only what the catalogue names.",
-        ),
-        field="item",
-    )
+async def _reveal(session: AsyncSession, desk: Desk, deliveries: Sequence[Delivery]) -> None:
+    """Opens the people whom the lines are about to this transaction of the department's own."""
+    vault: Vault = session.info["vault"]
+    digests = {vault.digest("citizen", desk.programme, one.citizen_ref) for one in deliveries}
+    await corrections.reveal_by_delivery(session, digests=sorted(digests))
 
 
+def catalogue_refusal(delivery: Delivery, desk: Desk) -> DomainError | None:
+    """Why this department may not deliver this item; None when it may."""
+    if delivery.item in desk.items:
+        return None
+    return NotAllowed(_NOT_IN_CATALOGUE, field="item")
+
+
+_NOT_IN_CATALOGUE: Final = words(
+    "该项目不在贵部门的公开目录内。请只报送目录内的项目。",
+    "The item stands in no catalogue entry of your department. Deliver only what the catalogue names.",
+)
 _NO_DESK: Final = words(
     "该机构目前不能报送。请联系项目办公室。", "This organisation cannot deliver at present. Please ask the office."
 )

@@ -54,6 +54,11 @@ def ref_hash_of(reference: str) -> int:
     return int.from_bytes(hashlib.sha256(reference.encode()).digest()[:8], signed=True)
 
 
+def revised_ref(reference: str, revision: int) -> str:
+    """What the hash of a record is made of when a reference keeps its name through corrections."""
+    return reference if revision == 1 else f"{reference}\x1f{revision}"
+
+
 def service_ref(service_id: int) -> str:
     """The reference of the record that a confirmed service makes."""
     return f"service:{service_id}"
