@@ -23,6 +23,7 @@ from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import (
     ActivityType,
     CatalogueEntry,
+    Clocks,
     CommitmentText,
     ConsentText,
     Group,
@@ -52,6 +53,7 @@ class ProgrammeSettings:
     stars_hours: tuple[int, ...]
     announced_days: int
     baseline_valid_months: int
+    clocks: Clocks
     catalogue: tuple[CatalogueEntry, ...]
     consent_texts: tuple[ConsentText, ...]
     commitment_text: CommitmentText
