@@ -47,6 +47,9 @@ class Product(SQLModel, table=True):
     available_from: date | None = Field(default=None, sa_type=Date)
     available_until: date | None = Field(default=None, sa_type=Date)
     baseline_checked_on: date = Field(sa_type=Date)
+    drafted_by: int | None = Field(default=None, sa_type=BigInteger)
+    approved_by: int | None = Field(default=None, sa_type=BigInteger)
+    status_reason: str | None = Field(default=None, sa_type=Text)
 
 
 class ProductShop(SQLModel, table=True):
@@ -84,3 +87,17 @@ class AllowanceUse(SQLModel, table=True):
     window_start: date = Field(primary_key=True, sa_type=Date)
     window_end: date | None = Field(default=None, sa_type=Date)
     used: int = Field(sa_type=Integer)
+
+
+class Entitlement(SQLModel, table=True):
+    __tablename__ = "entitlement"
+    __table_args__ = (
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="entitlement_citizen_fkey"),
+        ForeignKeyConstraint(["rule_set_id"], ["rule_set.id"], name="entitlement_rule_set_fkey"),
+    )
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    rule_set_id: int = Field(primary_key=True, sa_type=Integer)
+    since: date = Field(sa_type=Date)
+    until: date = Field(sa_type=Date)

@@ -145,7 +145,7 @@ def taking() -> None:
         RETURN v_account;
     END $$;
     -- What has been decided, written all at once or not at all. Gives the number of the redemption, or which
-    -- conditional write found no row: KEY, CODE, ALLOWANCE or BUDGET.
+    -- conditional write found no row: ALLOWANCE or BUDGET. Code and key cannot be lost here, as the scan holds both.
     CREATE FUNCTION take_benefit(p_scan jsonb, p_now timestamptz) RETURNS jsonb LANGUAGE plpgsql AS $$
     DECLARE
         s record;
@@ -173,15 +173,11 @@ def taking() -> None:
             refusal = NULL
         WHERE p.citizen_id = s.citizen_id AND p.product_id = s.product_id AND p.status IN ('OPEN', 'HELD', 'REFUSED');
         IF NOT EXISTS (SELECT FROM presentation AS p WHERE p.id = s.code_id AND p.redemption_id = v_redemption) THEN
-            RAISE EXCEPTION 'CODE' USING ERRCODE = 'BX001';
+            RAISE EXCEPTION 'code % is not live, or was not locked', s.code_id;
         END IF;
         INSERT INTO idempotency (principal, key, request_hash, operation, result, at)
         VALUES ('terminal:' || s.terminal_id, s.key, s.request_hash, s.operation,
-            jsonb_build_object('id', v_redemption), p_now)
-        ON CONFLICT ON CONSTRAINT idempotency_pkey DO NOTHING;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'KEY' USING ERRCODE = 'BX001';
-        END IF;
+            jsonb_build_object('id', v_redemption), p_now);
         IF s.allowance_taken > 0 THEN
             INSERT INTO allowance_use AS a (holder, programme_id, product_code, window_start, window_end, used)
             SELECT h.holder, identity_programme(), s.product_code, s.allowance_start, s.allowance_end, s.allowance_taken

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from api.database import Database
 from domain.actor import ANONYMOUS, Role
@@ -28,18 +29,25 @@ from domain.errors import (
     TooLate,
 )
 from domain.ledger import queries as ledger
+from domain.ledger.actions import budget_account, fund_budget
+from domain.ledger.queries import CITY, Account
 from domain.people.settlement import Post
-from domain.programmes.rules.document import MonthDay, Season
+from domain.programmes.rules.document import Budget, MonthDay, Season
 from domain.programmes.rules.shapes import (
+    Age,
     AmountOff,
     DepositWaiver,
     MinPoints,
     PayRatio,
     QuantityFree,
+    QuotaUplift,
+    TimeFree,
     VoucherKind,
     VoucherPack,
 )
-from domain.programmes.rules.terms import RedeemPath, Window
+from domain.programmes.rules.terms import BudgetUnit, RedeemPath, Window
+from domain.redemption.actions.ending import Close, Extension, close_redemption, extend_redemption
+from domain.redemption.actions.presenting import cancel_presentation, present_benefit
 from domain.redemption.actions.scanning import redeem
 from domain.redemption.queries import presentations, sales
 from domain.redemption.rules import codes
@@ -380,6 +388,8 @@ async def test_a_waived_deposit_stays_open_and_its_money_waits_in_the_guarantee_
         "SELECT status, relief, holder_pays, due_on FROM redemption WHERE id = :id", id=redemption_id
     ) == [("OPEN", 60_000, 0, date(2026, 7, 15))]
     assert await counter.budget(product_id) == (60_000, 0)
+    for days in (0, 91):
+        assert isinstance(await refused(counter.extend(cashier, redemption_id, days)), InvalidInput)
     await counter.extend(cashier, redemption_id, 10)
     await counter.close(cashier, redemption_id, TEN + 20 * DAY)
     assert await counter.rows("SELECT status, due_on FROM redemption WHERE id = :id", id=redemption_id) == [
@@ -457,6 +467,87 @@ async def test_a_reversal_brings_allowance_and_budget_back_and_the_ledger_shows_
     await books_agree(counter)
 
 
+async def test_what_is_never_due_cannot_be_extended(counter: Counter) -> None:
+    books = QuotaUplift(quantity=8, unit=words("册", "books"))
+    _, cashier, redemption_id = await counter.sell(await counter.offer(books), basis=10)
+    assert isinstance(await refused(counter.extend(cashier, redemption_id, 5)), AlreadyDecided)
+    await counter.close(cashier, redemption_id)
+    assert await counter.rows("SELECT status FROM redemption WHERE id = :id", id=redemption_id) == [("COMPLETED",)]
+
+
+async def test_pieces_are_counted_and_come_back_with_a_reversal(counter: Counter) -> None:
+    pieces = Budget(amount=1, unit=BudgetUnit.PIECES, window=Window.MONTH)
+    product_id = await counter.offer(TimeFree(minutes=30), budget=pieces)
+    _, cashier, redemption_id = await counter.sell(product_id, basis=45)
+    assert await counter.budget(product_id) == (0, 1)
+    assert isinstance(await refused(counter.present(await counter.citizen(), product_id)), BudgetUsedUp)
+    await books_agree(counter)
+    await counter.reverse(cashier, redemption_id)
+    assert await counter.budget(product_id) == (0, 0)
+    await books_agree(counter)
+
+
+async def test_a_key_repeats_the_end_of_a_sale_and_fits_no_other(counter: Counter) -> None:
+    product_id = await counter.offer(DepositWaiver(max_deposit_fen=100_000, max_days=30))
+    citizen, cashier, redemption_id = await counter.sell(product_id, basis=60_000)
+    key = uuid4()
+    longer = Extension(redemption_id=redemption_id, days=5, reason="出差")
+    for _ in range(2):
+        await counter.act(cashier, extend_redemption, TEN, extension=longer, key=key)
+    assert await counter.rows("SELECT due_on FROM redemption WHERE id = :id", id=redemption_id) == [
+        (date(2026, 7, 20),)
+    ]
+    key, end = uuid4(), Close(redemption_id=redemption_id)
+    for _ in range(2):
+        await counter.act(cashier, close_redemption, TEN, close=end, key=key)
+    shown, key = await counter.present(citizen, product_id), uuid4()
+    for _ in range(2):
+        assert await counter.act(citizen, cancel_presentation, TEN, presentation_id=shown, key=key) == shown
+
+
+async def test_the_balance_of_a_budget_is_what_the_city_gave_less_what_was_taken(counter: Counter) -> None:
+    product_id = await counter.offer(DepositWaiver(max_deposit_fen=100_000, max_days=30), budget=money(90_000))
+    await counter.sell(product_id, basis=60_000)
+    code = (await counter.rows("SELECT code FROM product WHERE id = :id", id=product_id))[0][0]
+    async with counter.worker.reading(ANONYMOUS) as unit:
+        balance = await ledger.balance(
+            unit.session,
+            programme_id=counter.programme_id,
+            account=budget_account(code, date(2026, 1, 1)),
+        )
+    assert (balance.posted_fen, balance.pending_fen) == (90_000, -60_000)
+
+
+async def test_a_row_that_does_not_fit_is_named(counter: Counter) -> None:
+    product_id = await counter.offer(budget=money(500))
+    await counter.sell(product_id)
+    async with counter.worker.reading(ANONYMOUS) as unit:
+        await unit.session.execute(text("UPDATE budget SET spent = spent + 1 WHERE total = 500"))
+        fault = await sales.first_fault(unit.session)
+        assert fault is not None
+        assert fault[1] == "it differs from its account"
+        await fund_budget(
+            unit.session,
+            TEN,
+            programme_id=counter.programme_id,
+            budget=Account(kind="PAYABLE", owner="nobody"),
+            amount_fen=1,
+            reason="test",
+        )
+        await ledger.post(
+            unit.session,
+            TEN,
+            programme_id=counter.programme_id,
+            debit=Account(kind="PAYABLE", owner="nobody"),
+            credit=CITY,
+            amount_fen=2,
+            reason="test",
+        )
+        broken = await ledger.first_fault(unit.session)
+    assert broken is not None
+    assert broken.fault == "more has left this account than ever came in"
+
+
 async def test_a_reversed_deposit_frees_the_guarantee_fund(counter: Counter) -> None:
     product_id = await counter.offer(DepositWaiver(max_deposit_fen=100_000, max_days=30), budget=money())
     _, cashier, redemption_id = await counter.sell(product_id, basis=60_000)
@@ -527,6 +618,69 @@ async def test_another_number_is_taken_when_the_digits_belong_to_a_live_code(
         id=shown,
     )
     assert await counter.present(await counter.citizen(), product_id) == shown + 2
+
+
+async def test_who_has_lost_the_key_has_no_known_age(counter: Counter) -> None:
+    product_id = await counter.offer(ways=((Age(minimum=18),),))
+    citizen = await counter.citizen()
+    assert await counter.present(citizen, product_id) > 0
+    await counter.change("DELETE FROM person_key WHERE person_id = :person", person=citizen.person_id)
+    assert isinstance(await refused(counter.present(citizen, product_id)), NotQualified)
+
+
+async def test_a_preview_is_refused_for_the_same_reasons(counter: Counter) -> None:
+    product_id = await counter.offer(AmountOff(amount_fen=30_000), budget=money(10_000))
+    citizen, cashier = await counter.citizen(), await counter.cashier()
+    shown = await counter.present(citizen, product_id)
+    assert (await counter.preview(cashier, counter.code(shown), basis=20_000)).reason is ScanReason.NOT_VALID
+    assert (await counter.presentation(shown))[0] == "REFUSED"
+    assert (await counter.preview(cashier, counter.code(shown), basis=9_000)).relief == 9_000
+    assert await counter.presentation(shown) == ("HELD", None)
+    await counter.change("UPDATE product SET status = 'SUSPENDED' WHERE id = :id", id=product_id)
+    assert (await counter.preview(cashier, counter.code(shown))).reason is ScanReason.NOT_VALID
+
+
+async def test_a_product_published_after_the_request_began_is_tried_again(counter: Counter) -> None:
+    product_id = await counter.offer()
+    citizen, cashier = await counter.citizen(), await counter.cashier()
+    code = counter.code(await counter.present(citizen, product_id))
+    older = replace(await counter.catalogue(TEN), products={})
+    scan = Scan(code=code, terminal_id=cashier.terminal_id or 0, basis=200)
+    outcome = await counter.act(cashier, redeem, TEN, catalogue=older, scan=scan, key=uuid4())
+    assert outcome.reason is ScanReason.TRY_AGAIN
+    assert isinstance(
+        await refused(
+            counter.act(
+                citizen,
+                present_benefit,
+                TEN,
+                catalogue=older,
+                product_id=product_id,
+                voucher_kind=None,
+                key=uuid4(),
+            )
+        ),
+        NotFound,
+    )
+
+
+async def test_every_digit_taken_asks_to_try_again(counter: Counter) -> None:
+    product_id = await counter.offer()
+    citizen = await counter.citizen()
+    first = await counter.present(citizen, product_id)
+    vault = counter.database.vault
+    for _ in range(5):
+        await counter.present(await counter.citizen(), product_id)
+    newest = (await counter.rows("SELECT max(id) FROM presentation"))[0][0]
+    live = await counter.rows("SELECT id FROM presentation WHERE status = 'OPEN' ORDER BY id DESC LIMIT 5")
+    for ahead, (number,) in enumerate(live, start=1):
+        await counter.change(
+            "UPDATE presentation SET typed_mac = :mac WHERE id = :id",
+            mac=codes.macs_of(vault, newest + ahead).typed,
+            id=number,
+        )
+    assert isinstance(await refused(counter.present(citizen, product_id)), RateLimited)
+    assert await counter.present(citizen, product_id) > first
 
 
 async def test_sweeping_ends_codes_whose_time_is_over(counter: Counter) -> None:

@@ -138,3 +138,15 @@ async def test_a_reversal_many_times_at_once_gives_back_once(servers: tuple[Coun
     assert await one.budget(product_id) == (0, 0)
     assert await one.used(product_id) == [0]
     await books_agree(one)
+
+
+async def test_one_code_previewed_at_many_terminals_is_held_by_one(servers: tuple[Counter, Counter]) -> None:
+    one, _ = servers
+    product_id = await one.offer()
+    tills = await cashiers(one)
+    code = one.code(await one.present(await one.citizen(), product_id))
+    outcomes = await asyncio.gather(*(servers[number % 2].preview(till, code) for number, till in enumerate(tills)))
+    assert Tally(outcome.reason for outcome in outcomes) == {
+        ScanReason.OK: 1,
+        ScanReason.TRY_AGAIN: TERMINALS - 1,
+    }

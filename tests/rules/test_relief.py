@@ -151,11 +151,6 @@ def test_a_bill_above_the_maximum_cannot_be_paid_later() -> None:
         relief_of(product(LATER), basis=100_001, left=None, today=TODAY)
 
 
-def test_a_bill_is_deferred_whole_or_not_at_all() -> None:
-    with pytest.raises(AllowanceUsedUp):
-        relief_of(product(LATER, allowance=measured(50_000)), basis=80_000, left=50_000, today=TODAY)
-
-
 def test_an_allowance_that_is_used_up_gives_nothing() -> None:
     with pytest.raises(AllowanceUsedUp):
         relief_of(product(WATER, allowance=measured(30)), basis=5, left=0, today=TODAY)

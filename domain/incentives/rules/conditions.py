@@ -1,7 +1,6 @@
 """How each condition of a product is judged, with the sentence that a citizen reads."""
 
 from dataclasses import dataclass
-from typing import assert_never
 
 from domain.incentives.rules.standing import (
     HOURS,
@@ -66,10 +65,8 @@ def judge(condition: Condition, way: int, product: Product, rules: Rules, standi
             return _judge_group(condition, way, rules, standing)
         case Age():
             return _judge_age(condition, way, rules, standing)
-        case Residence():
-            return _judge_residence(condition, way, rules, standing)
         case _:
-            assert_never(condition)
+            return _judge_residence(condition, way, rules, standing)
 
 
 def implied(product: Product, way: int, standing: Standing) -> tuple[ConditionResult, ...]:

@@ -5,15 +5,13 @@ Integers throughout; relief is rounded down, clipped to the terms, and relief + 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, assert_never
+from typing import Final
 
 from domain.errors import AllowanceUsedUp, BasisNeeded, InvalidInput
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.shapes import (
     AmountOff,
     DepositWaiver,
-    FastReview,
-    HelpInKind,
     PapersLater,
     PayLater,
     PayRatio,
@@ -62,10 +60,8 @@ def basis_unit(shape: Shape) -> Words | None:
             return MINUTES
         case TermsUplift():
             return None if shape.rate_percent is None else RATE
-        case VoucherPack() | FastReview() | HelpInKind() | PapersLater():
-            return None
         case _:
-            assert_never(shape)
+            return None
 
 
 def check_basis(shape: Shape, basis: int | None) -> None:
@@ -108,7 +104,7 @@ def relief_of(
 
     Raises:
         BasisNeeded, InvalidInput: as `check_basis`.
-        AllowanceUsedUp: nothing is left, or a bill that must be deferred whole does not fit.
+        AllowanceUsedUp: nothing is left.
     """
     shape = product.shape
     check_basis(shape, basis)
@@ -116,10 +112,10 @@ def relief_of(
         raise AllowanceUsedUp(words("本期额度已用完。", "The allowance of this window is used up."))
     measured = product.allowance.measure is AllowanceMeasure.RELIEF
     limit = left if measured else None
-    if basis_unit(shape) is None or basis is None:
-        given, pays, named = None, None, None
-    else:
-        named, given = basis, _given(shape, basis, limit)
+    named = given = pays = None
+    if basis is not None and basis_unit(shape) is not None:
+        by_terms = _by_terms(shape, basis)
+        named, given = basis, by_terms if limit is None else min(by_terms, limit)
         pays = basis - given
     posted, pending = _owed(shape, given or 0, voucher_kind)
     if not _has_money(product):
@@ -141,19 +137,8 @@ def relief_of(
     )
 
 
-def _given(shape: Shape, basis: int, limit: int | None) -> int:
-    """How much of the basis the holder is spared: by the terms, and by what the allowance still gives."""
-    by_terms = _by_terms(shape, basis)
-    if limit is None or by_terms <= limit:
-        return by_terms
-    if isinstance(shape, PayLater):
-        raise AllowanceUsedUp(
-            words("本期额度不够延后这笔账单。", "What is left of the allowance does not cover this bill.")
-        )
-    return limit
-
-
 def _by_terms(shape: Shape, basis: int) -> int:
+    """How much of the basis the holder is spared by the terms alone; what has no basis spares nothing of it."""
     match shape:
         case PayRatio():
             spared = basis * (100 - shape.pay_percent) // 100
@@ -168,8 +153,8 @@ def _by_terms(shape: Shape, basis: int) -> int:
             return min(basis, shape.max_deposit_fen)
         case PayLater():
             return basis
-        case TermsUplift() if shape.rate_percent is not None:
-            return basis * (100 - shape.rate_percent) // 100
+        case TermsUplift(rate_percent=int(rate_percent)):
+            return basis * (100 - rate_percent) // 100
         case _:
             return 0
 

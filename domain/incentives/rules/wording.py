@@ -1,6 +1,6 @@
 """How a condition's requirement is called beside what the citizen has."""
 
-from typing import Final, assert_never
+from typing import Final
 
 from domain.incentives.rules.standing import Rules
 from domain.programmes.rules.shapes import (
@@ -12,7 +12,6 @@ from domain.programmes.rules.shapes import (
     MinPoints,
     MinStars,
     MinVolunteerHours,
-    Residence,
 )
 from domain.programmes.rules.terms import RegistrationKind
 from domain.values import Words, words
@@ -40,11 +39,9 @@ def required_words(condition: Condition, rules: Rules) -> Words:
             return rules.group(group).title
         case Age():
             return _ages(condition)
-        case Residence(registrations=registrations):
-            accepted = [REGISTRATIONS[one] for one in registrations]
-            return words("或".join(one.zh for one in accepted), " or ".join(one.en for one in accepted))
         case _:
-            assert_never(condition)
+            accepted = [REGISTRATIONS[one] for one in condition.registrations]
+            return words("或".join(one.zh for one in accepted), " or ".join(one.en for one in accepted))
 
 
 def number(value: int) -> Words:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import idempotency
 from domain.actor import Actor
-from domain.errors import AllowanceUsedUp, IdempotencyConflict
+from domain.errors import IdempotencyConflict
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
 from domain.incentives.rules.decision import Decision, decide, refused
@@ -37,7 +37,7 @@ from domain.redemption.rules.scans import (
     check_terminal,
     state_of,
 )
-from domain.values import Words, words
+from domain.values import words
 from domain.vault import Vault
 
 OPERATION = "redeem"
@@ -215,18 +215,15 @@ async def _judge(
 
 
 async def _relief(session: AsyncSession, now: datetime, *, scan: Scan, verdict: Verdict) -> Relief | ScanOutcome:
-    """What this sale gives, unless allowance or budget are too small for it."""
+    """What this sale gives, unless the budget is too small for it."""
     standing, product = verdict.standing, verdict.product
-    try:
-        relief = relief_of(
-            product,
-            basis=scan.basis,
-            left=standing.allowance_left(product),
-            today=standing.today,
-            voucher_kind=verdict.code.voucher_kind,
-        )
-    except AllowanceUsedUp as refusal:
-        return await _refuse(session, now, verdict=_against(verdict, refusal.message))
+    relief = relief_of(
+        product,
+        basis=scan.basis,
+        left=standing.allowance_left(product),
+        today=standing.today,
+        voucher_kind=verdict.code.voucher_kind,
+    )
     if relief.budget_taken > (standing.budget_left(product) or 0):
         return await _lost(session, now, verdict=verdict, to="BUDGET")
     return relief
@@ -245,20 +242,9 @@ async def _refuse(session: AsyncSession, now: datetime, *, verdict: Verdict) -> 
 
 
 async def _lost(session: AsyncSession, now: datetime, *, verdict: Verdict, to: str) -> ScanOutcome:
-    """A conditional write found no row: somebody was quicker, or the money does not reach.
-
-    Raises: IdempotencyConflict when the key went to another scan at the same moment.
-    """
-    if to == "KEY":
-        raise IdempotencyConflict
-    if to == "CODE":
-        return ScanOutcome(reason=ScanReason.TRY_AGAIN)
-    sentence = _ALLOWANCE_GONE if to == "ALLOWANCE" else _BUDGET_TOO_SMALL
-    return await _refuse(session, now, verdict=_against(verdict, sentence))
-
-
-def _against(verdict: Verdict, sentence: Words) -> Verdict:
-    return replace(verdict, decision=refused(verdict.decision, sentence))
+    """A conditional write found no row: somebody was quicker, or the money does not reach."""
+    decision = refused(verdict.decision, _LOST[to])
+    return await _refuse(session, now, verdict=replace(verdict, decision=decision))
 
 
 def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receipt: str) -> Taken:
@@ -307,10 +293,12 @@ def _look(product: Product, catalogue: Catalogue) -> Look:
 _SUSPENDED = words(
     "这项惠民目前暂停提供。请稍后再试。", "This benefit is not given at present. Please try again later."
 )
-_ALLOWANCE_GONE = words(
-    "您本期的额度不够这一次使用。", "What is left of this window's allowance does not cover this use."
-)
-_BUDGET_TOO_SMALL = words(
-    "本期预算不够支付这一次的减免。此码仍然有效。",
-    "What is left of the budget does not cover this relief. The code is still good.",
-)
+_LOST = {
+    "ALLOWANCE": words(
+        "您本期的额度不够这一次使用。", "What is left of this window's allowance does not cover this use."
+    ),
+    "BUDGET": words(
+        "本期预算不够支付这一次的减免。此码仍然有效。",
+        "What is left of the budget does not cover this relief. The code is still good.",
+    ),
+}

@@ -158,7 +158,7 @@ async def refuse_code(
 
 
 async def take_benefit(session: AsyncSession, now: datetime, *, taken: Taken) -> int | str:
-    """The number of the redemption, or which conditional write found no row: KEY, CODE, ALLOWANCE or BUDGET."""
+    """The number of the redemption, or which conditional write found no row: ALLOWANCE or BUDGET."""
     raw = (await session.execute(_TAKE, params={"scan": _as_json(taken), "now": now})).scalar_one()
     refused: str | None = raw.get("refused")
     return int(raw["redemption_id"]) if refused is None else refused
