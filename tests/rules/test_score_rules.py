@@ -109,7 +109,7 @@ REASONS = (
     (
         replace(CAPPED, cap=Limit.ITEM, points=1),
         "2026年5月1日{}:应计 2 分;本项每年最多 10 分,计入 1 分。",
-        "{}, 2026-05-01: worth 2, but the item gives at most 10 points in a calendar year: 1 points.",
+        "{}, 2026-05-01: worth 2, but the item gives at most 10 points in a calendar year: 1 point.",
     ),
     (
         replace(CAPPED, cap=Limit.FIELD),

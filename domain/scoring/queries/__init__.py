@@ -14,7 +14,6 @@ score_records(name, *, first, after)     the same rows, newest first; after = (s
 score_history(name, *, first, after)     [{id, at, before, after, cause}], newest first; after = (id,)
 score_forecast(name, *, until)           [{on, leaving: [{item, occurred_on}], tallies: [Tally]}]
 last_change()                            the instant of the last change that the lines contain
-stored_score()                           {points, rule_set_id, as_of, valid_until, computed_at} or null
 
 lines.py, reading.py and writing.py hold them.
 """
@@ -29,7 +28,6 @@ from domain.scoring.queries.reading import (
     score_lines,
     score_record,
     score_records,
-    stored_score,
 )
 
 __all__ = [
@@ -44,5 +42,4 @@ __all__ = [
     "score_lines",
     "score_record",
     "score_records",
-    "stored_score",
 ]

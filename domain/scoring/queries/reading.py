@@ -142,15 +142,3 @@ def score_forecast(name: str, *, until: date) -> Fragment:
         ) AS t
     """
     return Fragment(sql=sql, binds={f"{name}_until": until}, ctes=_CTES)
-
-
-def stored_score() -> Fragment:
-    """The stored score, which is good from `as_of` until `valid_until` under its rule set, and else not used."""
-    return Fragment(
-        sql="""
-        SELECT json_build_object('points', k.points, 'rule_set_id', k.rule_set_id, 'as_of', k.as_of,
-            'valid_until', k.valid_until, 'computed_at', k.computed_at)
-        FROM score AS k
-        WHERE k.citizen_id = :citizen
-        """
-    )

@@ -212,9 +212,9 @@ def _why_counted(line: Line, item: Item) -> Words:
         window = _WINDOWS[item.tier_window or Window.PROGRAMME]
         return words(
             f"{quantity} {item.unit.zh},按{window.zh}累进阶梯计 {points} 分。",
-            f"{quantity} {item.unit.en}; by the steps {window.en}, {points} points.",
+            f"{quantity} {item.unit.en}; by the steps {window.en}, {points} {_unit(line.points)}.",
         )
-    return words(f"{points} 分。", f"{points} points.")
+    return words(f"{points} 分。", f"{points} {_unit(line.points)}.")
 
 
 def _why_capped(line: Line, item: Item, rules: RuleSetDocument) -> Words:
@@ -232,8 +232,13 @@ def _why_capped(line: Line, item: Item, rules: RuleSetDocument) -> Words:
     spoken = _WINDOWS[window or Window.PROGRAMME]
     return words(
         f"应计 {line.raw_points} 分;{of.zh}{spoken.zh}最多 {cap} 分,计入 {line.points} 分。",
-        f"worth {line.raw_points}, but {of.en} gives at most {cap} points {spoken.en}: {line.points} points.",
+        f"worth {line.raw_points}, but {of.en} gives at most {cap} points {spoken.en}: "
+        f"{line.points} {_unit(line.points)}.",
     )
+
+
+def _unit(points: int) -> str:
+    return "point" if abs(points) == 1 else "points"
 
 
 def _clamped(points: int, rules: RuleSetDocument) -> int:
