@@ -11,9 +11,9 @@ OF_CITIZENS: Final = "{} = ANY (CAST(:citizens AS integer[]))"
 _WINDOW: Final = """
     CASE {window}
         WHEN 'DAY' THEN {start} - DATE '2000-01-01'
-        WHEN 'MONTH' THEN CAST(12 * extract(year FROM {start}) + extract(month FROM {start}) AS integer)
-        WHEN 'SEASON' THEN CAST(extract(year FROM {start}) AS integer)
-        WHEN 'CALENDAR_YEAR' THEN CAST(extract(year FROM {start}) AS integer)
+        WHEN 'MONTH' THEN CAST(12 * date_part('year', {start}) + date_part('month', {start}) AS integer)
+        WHEN 'SEASON' THEN CAST(date_part('year', {start}) AS integer)
+        WHEN 'CALENDAR_YEAR' THEN CAST(date_part('year', {start}) AS integer)
     END"""
 
 _LINES: Final = """
@@ -97,6 +97,7 @@ _LINES: Final = """
         FROM told AS t
     ),
     -- Tiers: what the quantity up to and with this record gives, less what it gave before; each tier is rounded down.
+    -- OFFSET 0 keeps the planner from working the sum out once for each place that uses it.
     raw AS (
         SELECT
             a.*,
@@ -109,6 +110,7 @@ _LINES: Final = """
             SELECT b.*, CASE WHEN b.tier_window = 'USE' THEN b.own ELSE coalesce(b.up_to, 0) END AS reached
             FROM added AS b
         ) AS a
+        OFFSET 0
     ),
     -- The item's cap, on the running sum of its merits; the line that hits it gets what still fits.
     of_item AS (
