@@ -42,6 +42,10 @@ class Phone:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up."""
         self.client.close()
 
     def answer(self, document: str, **variables: Any) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class City:
                 desk = cashier.ask("{ desk { merchant { id } terminals { id } } }")
                 if desk["merchant"]["id"] == merchant:
                     return cashier, desk["terminals"][0]["id"]
+                cashier.close()
         raise AssertionError(f"nobody works at {merchant}")
 
     def organiser_of(self, event: str) -> Phone:
@@ -69,6 +70,7 @@ class City:
                 held = organiser.ask("{ organiser { events { edges { node { event { id } } } } } }")
                 if event in {edge["node"]["event"]["id"] for edge in held["events"]["edges"]}:
                     return organiser
+                organiser.close()
         raise AssertionError(f"nobody organises {event}")
 
 
