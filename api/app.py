@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,7 @@ from api.database import Database
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
 from api.issuer import Issuer, IssuerSettings, demo_issuer
+from api.machines import Machines, body_limit
 from api.provider import PATH as PROVIDER_PATH
 from api.provider import DemoProvider, ProviderAccount
 from api.settings import Settings
@@ -45,9 +46,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", readyz),
             Route("/graphql", GraphQLEndpoint(build(), database, keyring)),
             *sign_in_routes(settings, database, keyring),
+            *Machines(database, keyring, public_url=settings.public_url).routes(),
         ],
         middleware=[
-            Middleware(BodyLimit),
+            Middleware(BodyLimit, limit=partial(body_limit, keyring)),
         ],
         lifespan=_lifespan,
     )

@@ -1,29 +1,41 @@
 """No request's body is larger than a limit, whether it says its length or not."""
 
+from collections.abc import Callable
+
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 100_000
 
 
-class BodyLimit:
-    """Reads each body whole before the application sees it, or refuses it with 413."""
+def usual(_: Scope) -> int | None:
+    """The same limit for every request."""
+    return MAX_BODY_BYTES
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES) -> None:
+
+class BodyLimit:
+    """Reads each body whole before the application sees it, or refuses it with 413.
+
+    `limit` may give a request another limit, or None when its route reads and counts the body by itself.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: Callable[[Scope], int | None] = usual) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        max_bytes = self._limit(scope) if scope["type"] == "http" else None
+        if max_bytes is None:
             await self._app(scope, receive, send)
             return
-        body = None if _declared_bytes(scope) > self._max_bytes else await self._read(receive)
+        body = None if _declared_bytes(scope) > max_bytes else await self._read(receive, max_bytes)
         if body is None:
-            await _too_large(self._max_bytes)(scope, receive, send)
+            await _too_large(max_bytes)(scope, receive, send)
             return
         await self._app(scope, _Replay(body, receive), send)
 
-    async def _read(self, receive: Receive) -> list[Message] | None:
+    @staticmethod
+    async def _read(receive: Receive, max_bytes: int) -> list[Message] | None:
         """The messages up to the end of the body; nothing when there is too much of it."""
         messages: list[Message] = []
         total = 0
@@ -31,7 +43,7 @@ class BodyLimit:
             message = await receive()
             messages.append(message)
             total += len(message.get("body", b""))
-            if total > self._max_bytes:
+            if total > max_bytes:
                 return None
             if message["type"] != "http.request" or not message.get("more_body", False):
                 return messages
