@@ -19,6 +19,7 @@ app.command("api.cli.sdl:schema", help="Print the schema of the API.")
 app.command("api.cli.doctor:doctor", help="Examine the database: version, roles, grants, row security.")
 app.command("api.cli.who:token", help="Print an access token for one of the demo's invented people.")
 app.command("api.cli.imports:import_file", name="import", help="Take a department's file of records or dwellings.")
+app.command("api.cli.machine:machine", help="Register the machine with which a department delivers.")
 app.command("api.cli.rescore:rescore", help="Work out everybody's score again.")
 app.command("api.cli.clock:clock", help="Move the business time of a demo forward.")
 

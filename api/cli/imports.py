@@ -74,14 +74,15 @@ async def _import(
 ) -> tuple[Run, Path]:
     database = WorkerDatabase(settings.database_worker_url, Vault(settings.vault_key), pool_size=1)
     try:
-        source_id = await _organisation(database, *codes)
+        source_id = await organisation_id(database, *codes)
         delivery = FileImport(database, path=file, source_id=source_id, kind=kind)
         return await delivery.run(advance), delivery.refusals
     finally:
         await database.dispose()
 
 
-async def _organisation(database: WorkerDatabase, programme: str, code: str) -> int:
+async def organisation_id(database: WorkerDatabase, programme: str, code: str) -> int:
+    """The number behind the two codes. Raises: CannotStart."""
     async with database.reading(ANONYMOUS) as unit:
         found = await programmes.organisation(unit.session, programme=programme, code=code)
     if found is None:
