@@ -315,8 +315,14 @@ def test_a_wrong_code_tells_nothing(city: City) -> None:
 def test_three_confirmed_hours_open_the_product(city: City, served: dict[str, Served]) -> None:
     given = served[city.code]
     with city.organiser_of(given.event) as organiser:
-        answer = organiser.ask(CONFIRM, ids=[given.service["id"]], key=fresh_key())
-    assert answer["refused"] == []
+        desk = organiser.ask(
+            """{ organiser { awaitingConfirmation { edges { node {
+                id hours enteredBy signals participant { volunteerNumber callName } } } } } }"""
+        )
+        awaiting = [edge["node"] for edge in desk["awaitingConfirmation"]["edges"]]
+        assert [(one["hours"], one["enteredBy"]) for one in awaiting] == [(3.0, "CODE")]
+        answer = organiser.ask(CONFIRM, ids=[awaiting[0]["id"]], key=fresh_key())
+    assert answer.get("refused") == [], answer
     assert [(one["status"], one["hours"], one["participant"]["callName"]) for one in answer["services"]] == [
         ("CONFIRMED", 3.0, "Little Sea")
     ]
