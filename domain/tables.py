@@ -98,3 +98,21 @@ class Canary(SQLModel, table=True):
     one: bool = Field(primary_key=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class Job(SQLModel, table=True):
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("job_waiting", "not_before", postgresql_where=text("((done_at IS NULL) AND (failed_at IS NULL))")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    kind: str = Field(sa_type=Text)
+    subject: int = Field(sa_type=BigInteger)
+    not_before: datetime = Field(sa_type=DateTime(timezone=True))
+    claimed_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    attempts: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    reached: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    done_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    fault: str | None = Field(default=None, sa_type=Text)

@@ -215,9 +215,8 @@ def read_benefits(raw: Any, asked: Asked) -> list[Benefit]:
 
 def is_shown(known: KnownProduct, catalogue: Catalogue) -> bool:
     """A product without a fresh baseline is hidden, and so is one that is suspended."""
-    content = known.document
     months = catalogue.rules.baseline_valid_months
-    return known.status == "PUBLISHED" and baseline_holds(content.baseline_checked_on, months, catalogue.today)
+    return known.status == "PUBLISHED" and baseline_holds(known.baseline_checked_on, months, catalogue.today)
 
 
 def build_benefit(asked: Asked) -> Fragment:

@@ -147,7 +147,7 @@ def _product(context: Context, known: KnownProduct) -> Product:
         title=context.speak(content.title),
         terms=context.speak(content.terms),
         baseline=context.speak(content.baseline),
-        baseline_checked_on=content.baseline_checked_on,
+        baseline_checked_on=known.baseline_checked_on,
         field=content.field,
         shape=shape_of(context, content.shape),
         provider=merchant_of(context, known.provider_id),

@@ -60,9 +60,9 @@ class Programme(Node):
     def rule_set(self, info: Info) -> RuleSet:
         return rule_set_of(info.context, self.known.rule_set_on(self.known.today(info.context.now)).id)
 
-    @strawberry.field(description="Every version that was published, oldest first.")
+    @strawberry.field(description="Every version that was shown to the public, oldest first.")
     def rule_sets(self, info: Info) -> list[RuleSet]:
-        return [rule_set_of(info.context, known.id) for known in self.known.rule_sets]
+        return [rule_set_of(info.context, known.id) for known in self.known.rule_sets if known.public]
 
     @strawberry.field(description="The products in force; `text` looks in title and terms.")
     def products(self, info: Info, text: str | None = None) -> list[Product]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -35,6 +35,8 @@ from domain.programmes.rules.document import (
 from domain.values import Words
 
 log = structlog.get_logger()
+
+_RELEASED: Final = frozenset({"PUBLISHED", "SUSPENDED", "REPLACED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class ProgrammeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRuleSet:
-    """One published version of the rules."""
+    """One version of the rules; `public` once it has been shown to everybody."""
 
     id: int
     programme_id: int
@@ -72,6 +74,7 @@ class KnownRuleSet:
     status: str
     effective_from: date | None
     effective_until: date | None
+    public: bool
     document: RuleSetDocument
 
     def in_force(self, day: date) -> bool:
@@ -94,7 +97,13 @@ class KnownProduct:
     status: str
     provider_id: int
     shops: tuple[int, ...]
+    baseline_checked_on: date
     document: Product
+
+    @property
+    def released(self) -> bool:
+        """Whether the public has ever seen this version."""
+        return self.status in _RELEASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +124,7 @@ class KnownOrganisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProgramme:
-    """One programme with everything published in it. `products` are those in force, `versions` all there ever were."""
+    """One programme. `products` are those in force, `versions` all that ever were, `drafts` those that are to be."""
 
     id: int
     settings: ProgrammeSettings
@@ -123,6 +132,7 @@ class KnownProgramme:
     rule_sets: tuple[KnownRuleSet, ...]
     products: tuple[KnownProduct, ...]
     versions: tuple[KnownProduct, ...]
+    drafts: tuple[KnownProduct, ...]
     organisations: tuple[KnownOrganisation, ...]
 
     def today(self, now: datetime) -> date:
@@ -151,7 +161,7 @@ class KnownProgramme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Everything published, at one version of the catalogue."""
+    """Everything published, and what is on its way there, at one version of the catalogue."""
 
     version: int
     programmes: Mapping[int, KnownProgramme]
@@ -237,13 +247,15 @@ def _programme(
     organisations: Iterable[KnownOrganisation],
 ) -> KnownProgramme:
     settings = _settings(row.content)
+    own = [one for one in products if one.programme_id == row.id]
     return KnownProgramme(
         id=row.id,
         settings=settings,
         zone=ZoneInfo(settings.timezone),
         rule_sets=tuple(one for one in rule_sets if one.programme_id == row.id),
-        products=tuple(one for one in products if one.programme_id == row.id and one.status != "REPLACED"),
-        versions=tuple(one for one in products if one.programme_id == row.id),
+        products=tuple(one for one in own if one.released and one.status != "REPLACED"),
+        versions=tuple(one for one in own if one.released),
+        drafts=tuple(one for one in own if not one.released),
         organisations=tuple(one for one in organisations if one.programme_id == row.id),
     )
 
@@ -261,6 +273,7 @@ def _rule_set(row: Any) -> KnownRuleSet:
         status=row.status,
         effective_from=row.effective_from,
         effective_until=row.effective_until,
+        public=row.public,
         document=from_json(RuleSetDocument, row.content),
     )
 
@@ -273,6 +286,7 @@ def _product(row: Any) -> KnownProduct:
         status=row.status,
         provider_id=row.provider_id,
         shops=tuple(row.shops),
+        baseline_checked_on=row.baseline_checked_on,
         document=from_json(Product, row.content),
     )
 

@@ -3,20 +3,23 @@
 The CHECKs, policies and triggers stand in the migrations.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Date,
+    DateTime,
     Float,
     ForeignKeyConstraint,
+    Index,
     Integer,
     Interval,
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
@@ -57,6 +60,7 @@ class RuleSet(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("programme_id", "version", name="rule_set_version_key"),
         ForeignKeyConstraint(["programme_id"], ["programme.id"], name="rule_set_programme_fkey"),
+        ForeignKeyConstraint(["assessment_id"], ["dry_run.id"], name="rule_set_assessment_fkey", use_alter=True),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Integer)
@@ -69,6 +73,67 @@ class RuleSet(SQLModel, table=True):
     floor_points: int = Field(sa_type=Integer)
     ceiling_points: int = Field(sa_type=Integer)
     content: dict[str, Any] = Field(sa_type=JSONB)
+    drafted_by: int | None = Field(default=None, sa_type=BigInteger)
+    approved_by: int | None = Field(default=None, sa_type=BigInteger)
+    assessment_id: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Consultation(SQLModel, table=True):
+    __tablename__ = "consultation"
+    __table_args__ = (ForeignKeyConstraint(["rule_set_id"], ["rule_set.id"], name="consultation_rule_set_fkey"),)
+
+    rule_set_id: int = Field(primary_key=True, sa_type=Integer)
+    opens_on: date = Field(sa_type=Date)
+    closes_on: date = Field(sa_type=Date)
+    comments: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    answer: str | None = Field(default=None, sa_type=Text)
+
+
+class RuleComment(SQLModel, table=True):
+    __tablename__ = "rule_comment"
+    __table_args__ = (
+        ForeignKeyConstraint(["rule_set_id"], ["consultation.rule_set_id"], name="rule_comment_consultation_fkey"),
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="rule_comment_person_fkey"),
+        Index("rule_comment_rule_set", "rule_set_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    rule_set_id: int = Field(sa_type=Integer)
+    person_id: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    body: str = Field(sa_type=Text)
+
+
+class DryRun(SQLModel, table=True):
+    __tablename__ = "dry_run"
+    __table_args__ = (
+        ForeignKeyConstraint(["rule_set_id"], ["rule_set.id"], name="dry_run_rule_set_fkey"),
+        ForeignKeyConstraint(["against_id"], ["rule_set.id"], name="dry_run_against_fkey"),
+        Index(
+            "dry_run_open",
+            "rule_set_id",
+            unique=True,
+            postgresql_where=text("(status = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]))"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    rule_set_id: int = Field(sa_type=Integer)
+    against_id: int = Field(sa_type=Integer)
+    day: date = Field(sa_type=Date)
+    status: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    done_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    problems: list[str] = Field(sa_type=ARRAY(Text))
+
+
+class DryRunPart(SQLModel, table=True):
+    __tablename__ = "dry_run_part"
+    __table_args__ = (ForeignKeyConstraint(["dry_run_id"], ["dry_run.id"], name="dry_run_part_run_fkey"),)
+
+    dry_run_id: int = Field(primary_key=True, sa_type=BigInteger)
+    part: int = Field(primary_key=True, sa_type=SmallInteger)
+    counts: dict[str, Any] = Field(sa_type=JSONB)
 
 
 class Item(SQLModel, table=True):

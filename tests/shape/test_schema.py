@@ -26,10 +26,14 @@ ABOUT_NOBODY = {
     "catalogue_version",
     "clock",
     "consent_text",
+    "consultation",
     "daily_run",
+    "dry_run",
+    "dry_run_part",
     "event",
     "heartbeat",
     "item",
+    "job",
     "organisation",
     "product",
     "product_shop",
@@ -42,7 +46,14 @@ ABOUT_NOBODY = {
     "terminal",
     "transfer",
 }
-APPEND_ONLY = {"access_event", "audit_event", "audit_link", "record_event", "score_change", "transfer"}
+APPEND_ONLY = {
+    "access_event",
+    "audit_event",
+    "audit_link",
+    "record_event",
+    "score_change",
+    "transfer",
+}
 
 
 @pytest.fixture(scope="module")

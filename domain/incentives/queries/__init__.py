@@ -20,10 +20,9 @@ from domain.values import Fragment
 from domain.vault import Vault
 
 _PRODUCTS = text("""
-    SELECT p.id, p.programme_id, p.code, p.version, p.status, p.provider_id, p.content,
+    SELECT p.id, p.programme_id, p.code, p.version, p.status, p.provider_id, p.content, p.baseline_checked_on,
         ARRAY(SELECT s.organisation_id FROM product_shop AS s WHERE s.product_id = p.id ORDER BY 1) AS shops
     FROM product AS p
-    WHERE p.status IN ('PUBLISHED', 'SUSPENDED', 'REPLACED')
     ORDER BY p.id
 """)
 _BUDGET_SHARES = text("""
@@ -46,8 +45,8 @@ _SAVE_PRODUCTS = text("""
         FROM given AS g
         WHERE NOT EXISTS (
             SELECT FROM product AS p
-            WHERE p.programme_id = :programme AND p.code = g.code AND p.status IN ('PUBLISHED', 'SUSPENDED')
-              AND p.content = g.content)
+            WHERE p.programme_id = :programme AND p.code = g.code AND p.content = g.content
+              AND p.status IN ('PUBLISHED', 'SUSPENDED', 'REPLACED'))
     ), replaced AS (
         UPDATE product AS p SET status = 'REPLACED'
         FROM changed AS c
@@ -78,7 +77,7 @@ _SAVE_SHOPS = text("""
 
 
 async def products(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
-    """Every product that is or was published, with the shops of other organisations that give it."""
+    """Every product in every version, drafts as well, with the shops of other organisations that give it."""
     return (await session.execute(_PRODUCTS)).all()
 
 
@@ -92,7 +91,10 @@ async def budget_shares(session: AsyncSession, *, days: Mapping[int, date]) -> d
 async def replace_products(
     session: AsyncSession, *, programme_id: int, products: Sequence[Mapping[str, object]]
 ) -> list[dict[str, object]]:
-    """Ends the published version of every product whose content differs; gives what has to be added, with versions."""
+    """Ends the published version of every product whose content is new; gives what has to be added, with versions.
+
+    Content that was published before is not published again: what the office has released since then stands.
+    """
     values = {"programme": programme_id, "products": json.dumps(products)}
     rows = (await session.execute(_SAVE_PRODUCTS, params=values)).all()
     return [

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 _PROGRAMMES = text("SELECT id, code, content FROM programme ORDER BY id")
 _RULE_SETS = text("""
-    SELECT id, programme_id, version, status, effective_from, effective_until, content
-    FROM rule_set
-    WHERE status IN ('PUBLISHED', 'WITHDRAWN')
-    ORDER BY programme_id, version
+    SELECT r.id, r.programme_id, r.version, r.status, r.effective_from, r.effective_until, r.content,
+        r.status = 'PUBLISHED' OR EXISTS (SELECT FROM consultation AS c WHERE c.rule_set_id = r.id) AS public
+    FROM rule_set AS r
+    ORDER BY r.programme_id, r.version
 """)
 _RULE_SET_ON = text("""
     SELECT id, version, content
@@ -52,6 +52,11 @@ _ORGANISATION = text("""
     WHERE p.code = :programme
       AND o.code = :organisation
 """)
+_WAS_PUBLISHED = text("""
+    SELECT EXISTS (
+        SELECT FROM rule_set AS r
+        WHERE r.programme_id = :programme AND r.status = 'PUBLISHED' AND r.content = CAST(:content AS jsonb))
+""")
 _SAVE_PROGRAMME = text("""
     INSERT INTO programme (code, content) VALUES (:code, CAST(:content AS jsonb))
     ON CONFLICT ON CONSTRAINT programme_code_key DO UPDATE SET content = excluded.content
@@ -83,13 +88,15 @@ _CLOSE_RULE_SET = text("""
     WHERE programme_id = :programme AND status = 'PUBLISHED' AND effective_until IS NULL
 """)
 _SAVE_RULE_SET = text("""
-    INSERT INTO rule_set (programme_id, version, status, effective_from,
-        base_points, floor_points, ceiling_points, content)
-    SELECT :programme, coalesce(max(r.version), 0) + 1, 'PUBLISHED', :effective_from,
-        :base_points, :floor_points, :ceiling_points, CAST(:content AS jsonb)
+    INSERT INTO rule_set (programme_id, version, status, base_points, floor_points, ceiling_points, content, drafted_by)
+    SELECT :programme, coalesce(max(r.version), 0) + 1, 'DRAFT',
+        :base_points, :floor_points, :ceiling_points, CAST(:content AS jsonb), CAST(:drafted_by AS bigint)
     FROM rule_set AS r
     WHERE r.programme_id = :programme
     RETURNING id
+""")
+_PUT_IN_FORCE = text("""
+    UPDATE rule_set SET status = 'PUBLISHED', effective_from = :effective_from WHERE id = :rule_set
 """)
 _SAVE_FIELDS = text("""
     INSERT INTO rule_field (rule_set_id, code, cap_points, cap_window)
@@ -125,13 +132,19 @@ async def programmes(session: AsyncSession) -> Sequence[Row[tuple[int, str, dict
 
 
 async def rule_sets(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
-    """Every rule set that was ever in force or will be, oldest version first."""
+    """Every rule set, oldest version first; `public` once it has been shown to everybody."""
     return (await session.execute(_RULE_SETS)).all()
 
 
 async def rule_set_on(session: AsyncSession, *, programme_id: int, day: date) -> Row[tuple[object, ...]] | None:
     """The rule set in force on a day."""
     return (await session.execute(_RULE_SET_ON, params={"programme": programme_id, "day": day})).one_or_none()
+
+
+async def was_published(session: AsyncSession, *, programme_id: int, content: object) -> bool:
+    """Whether rules of exactly this content were in force at any time, or will be."""
+    values = {"programme": programme_id, "content": json.dumps(content)}
+    return bool((await session.execute(_WAS_PUBLISHED, params=values)).scalar_one())
 
 
 async def organisations(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
@@ -187,12 +200,17 @@ async def close_rule_set(session: AsyncSession, *, programme_id: int, effective_
     await session.execute(_CLOSE_RULE_SET, params={"programme": programme_id, "effective_from": effective_from})
 
 
-async def save_rule_set(
-    session: AsyncSession, *, programme_id: int, effective_from: date, scale: Mapping[str, int], content: object
+async def save_draft(
+    session: AsyncSession, *, programme_id: int, scale: Mapping[str, int], content: object, drafted_by: int | None
 ) -> int:
     """Writes the next version of the rules. `scale` holds base_points, floor_points and ceiling_points."""
-    values = {"programme": programme_id, "effective_from": effective_from, "content": json.dumps(content), **scale}
+    values = {"programme": programme_id, "drafted_by": drafted_by, "content": json.dumps(content), **scale}
     return int((await session.execute(_SAVE_RULE_SET, params=values)).one()[0])
+
+
+async def put_in_force(session: AsyncSession, *, rule_set_id: int, effective_from: date) -> None:
+    """Publishes a version from a day on."""
+    await session.execute(_PUT_IN_FORCE, params={"rule_set": rule_set_id, "effective_from": effective_from})
 
 
 async def unfold_fields(session: AsyncSession, *, rule_set_id: int) -> None:

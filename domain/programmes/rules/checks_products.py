@@ -1,13 +1,13 @@
 """Which products are refused: what takes away, rations, is vague, or lets a shop read a score from a yes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.programmes.rules.checks_rule_set import NOTHING, check_sources, refuse_twins
 from domain.programmes.rules.document import (
     GENERAL,
     Budget,
-    Organisation,
     Product,
     ProgrammeDocument,
     RuleSetDocument,
@@ -61,7 +61,7 @@ class Surroundings:
     """What a product is checked against."""
 
     rules: RuleSetDocument
-    organisations: dict[str, Organisation]
+    organisations: Mapping[str, OrganisationKind]
     physical_groups: dict[str, bool]
     stars: int
     yearly_hours: int
@@ -71,7 +71,7 @@ def surroundings_of(document: ProgrammeDocument) -> Surroundings:
     """The rest of a product's own document."""
     return Surroundings(
         rules=document.rule_set,
-        organisations={one.code: one for one in document.organisations},
+        organisations={one.code: one.kind for one in document.organisations},
         physical_groups={group.code: group.physical for group in document.groups},
         stars=len(document.stars_hours),
         yearly_hours=document.volunteer_yearly_hours,
@@ -176,11 +176,11 @@ def _check_priority(product: Product, place: Place) -> None:
 
 def _check_provider(product: Product, around: Surroundings, place: Place) -> None:
     for key, code in (("provider", product.provider), *(("also_at", code) for code in product.also_at)):
-        organisation = around.organisations.get(code)
-        if organisation is None:
+        kind = around.organisations.get(code)
+        if kind is None:
             place.at(key).refuse(LINK, f"no organisation has the code {code}. Add it, or use one of the list.")
-        elif organisation.kind not in PROVIDERS:
-            place.at(key).refuse(LINK, f"{code} is a {organisation.kind}: benefits come from a shop or utility.")
+        elif kind not in PROVIDERS:
+            place.at(key).refuse(LINK, f"{code} is a {kind}: benefits come from a shop or utility.")
     if (product.redeemed_by == RedeemPath.ACCOUNT) != (product.account_kind is not None):
         place.at("account_kind").refuse(FORM, "an ACCOUNT product names its account, a COUNTER product none.")
     if product.answer_days < 1:
