@@ -76,6 +76,10 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "reverseRedemption": SHOP,
     "closeRedemption": SHOP,
     "extendRedemption": SHOP,
+    # The department.
+    "importRecords": SOURCE,
+    "correctRecord": SOURCE,
+    "withdrawRecord": SOURCE,
     # The office.
     "lookUpCitizen": OFFICER,
 }
@@ -124,6 +128,10 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Office": OFFICE,
     "AuditDesk": AUDITOR,
     "SourceDesk": SOURCE,
+    "ImportRun": SOURCE,
+    "ImportReport": SOURCE,
+    "RefusedRecord": SOURCE,
+    "SourceRecord": SOURCE,
     # Nobody's data.
     "Programme": EVERYONE,
     "ConsentText": EVERYONE,

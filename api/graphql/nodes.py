@@ -5,7 +5,7 @@ from typing import Final
 
 import strawberry
 
-from api.graphql import citizen, desk, ids, incentives, organiser, people, redemption, scoring, volunteering
+from api.graphql import citizen, desk, ids, incentives, organiser, people, redemption, scoring, sources, volunteering
 from api.graphql.context import Context, Info
 from api.graphql.products import merchant_of, organisation_of, product_of
 from api.graphql.programmes import programme_of
@@ -30,6 +30,7 @@ LOADED: Final[Mapping[str, str]] = {
     **desk.NODES,
     **volunteering.NODES,
     **organiser.NODES,
+    **sources.NODES,
 }
 
 

@@ -73,7 +73,7 @@ class Programme(Node):
         description="Which department may deliver what, on which legal basis, for how long (信息征集目录)."
     )
     def catalogue(self, info: Info) -> list[CatalogueEntry]:
-        return _catalogue(info.context, self.known)
+        return catalogue_entries(info.context, self.known)
 
 
 @strawberry.input(description="A place to look around. Used for the answer, never stored.")
@@ -171,7 +171,8 @@ def _programme(context: Context, known: KnownProgramme) -> Programme:
     )
 
 
-def _catalogue(context: Context, known: KnownProgramme) -> list[CatalogueEntry]:
+def catalogue_entries(context: Context, known: KnownProgramme, department: str | None = None) -> list[CatalogueEntry]:
+    """What departments may deliver by the rules in force: all of them, or the one of this code."""
     rule_set = known.rule_set_on(known.today(context.now))
     departments = {one.code: one.name for one in known.organisations}
     return [
@@ -189,6 +190,7 @@ def _catalogue(context: Context, known: KnownProgramme) -> list[CatalogueEntry]:
             retention_months=entry.retention_months,
         )
         for entry in known.settings.catalogue
+        if department in (None, entry.department)
     ]
 
 

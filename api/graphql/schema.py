@@ -18,6 +18,7 @@ from api.graphql import (
     people,
     redemption,
     scoring,
+    sources,
     volunteering,
 )
 from api.graphql.citizen import CitizenQuery
@@ -31,6 +32,7 @@ from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
 from api.graphql.redemption import PresentMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
+from api.graphql.sources import SourceMutation, SourceQuery
 from api.graphql.types import SCALARS
 from api.graphql.view import View
 from api.graphql.volunteering import VolunteeringQuery
@@ -45,16 +47,25 @@ SECTIONS: Final = (
     *look_up.SECTIONS,
     *volunteering.SECTIONS,
     *organiser.SECTIONS,
+    *sources.SECTIONS,
 )
 
 
 @strawberry.type
-class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, DeskQuery, NodeQuery):
+class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, DeskQuery, SourceQuery, NodeQuery):
     pass
 
 
 @strawberry.type
-class Mutation(MembershipMutation, PresentMutation, VolunteerMutation, OrganiserMutation, DeskMutation, LookUpMutation):
+class Mutation(
+    MembershipMutation,
+    PresentMutation,
+    VolunteerMutation,
+    OrganiserMutation,
+    DeskMutation,
+    SourceMutation,
+    LookUpMutation,
+):
     pass
 
 

@@ -63,6 +63,7 @@ async def correct_record(
 
     Raises: NotFound for a reference never delivered, AlreadyDecided for one that has ended, InvalidInput, RuleRefused.
     """
+    _check_texts(source_ref, reason)
     if isinstance(given, DomainError):
         raise given
     request = {"source_ref": source_ref, "record": repr(given), "reason": reason}
@@ -86,6 +87,7 @@ async def withdraw_record(
 
     Raises: NotFound for a reference never delivered, AlreadyDecided for one that has ended, InvalidInput.
     """
+    _check_texts(source_ref, reason)
     request = {"source_ref": source_ref, "reason": reason}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="withdraw_record", request=request)
     if earlier is not None:
@@ -101,10 +103,13 @@ async def withdraw_record(
     return WITHDRAWN
 
 
-async def _open(session: AsyncSession, actor: Actor, now: datetime, *, source_ref: str, reason: str) -> _Case:
-    refusal = text_refusal((("reason", reason),))
+def _check_texts(source_ref: str, reason: str) -> None:
+    refusal = text_refusal((("sourceRef", source_ref), ("reason", reason)))
     if refusal is not None:
         raise refusal
+
+
+async def _open(session: AsyncSession, actor: Actor, now: datetime, *, source_ref: str, reason: str) -> _Case:
     desk = await desk_of(session, now, source_id=actor.organisation_id or 0)
     vault: Vault = session.info["vault"]
     reference = reference_of(vault, desk.source_id, source_ref)
