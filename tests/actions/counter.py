@@ -204,11 +204,11 @@ class Counter:
         basis: int | None = 200,
         ref: str | None = None,
         key: UUID | None = None,
+        catalogue: Catalogue | None = None,
     ) -> ScanOutcome:
         scan = Scan(code=code, terminal_id=cashier.terminal_id or 0, basis=basis, merchant_ref=ref)
-        outcome: ScanOutcome = await self.act(
-            cashier, redeem, at, catalogue=await self.catalogue(at), scan=scan, key=key or uuid4()
-        )
+        held = catalogue or await self.catalogue(at)
+        outcome: ScanOutcome = await self.act(cashier, redeem, at, catalogue=held, scan=scan, key=key or uuid4())
         return outcome
 
     async def sell(self, product_id: int, *, basis: int | None = 200, at: datetime = TEN) -> tuple[Caller, Caller, int]:

@@ -683,6 +683,15 @@ async def test_every_digit_taken_asks_to_try_again(counter: Counter) -> None:
     assert await counter.present(citizen, product_id) > first
 
 
+async def test_a_budget_for_all_time_is_opened_once(counter: Counter) -> None:
+    for_ever = Budget(amount=1000, unit=BudgetUnit.FEN, window=Window.PROGRAMME)
+    yearly = await counter.offer(budget=money())
+    once = await counter.offer(budget=for_ever)
+    opened = "SELECT count(*) FROM budget AS b JOIN product AS p ON p.code = b.product_code WHERE p.id = :id"
+    assert await counter.rows(opened, id=once) == [(1,)]
+    assert await counter.rows(opened, id=yearly) == [(2,)]
+
+
 async def test_sweeping_ends_codes_whose_time_is_over(counter: Counter) -> None:
     product_id = await counter.offer()
     citizen, cashier = await counter.citizen(), await counter.cashier()

@@ -175,6 +175,59 @@ async def test_the_desk_finds_a_sale_by_receipt_reference_day_and_state(city: Ci
         assert (await mine(phone))["openObligations"] == []
 
 
+async def test_every_object_is_found_again_by_its_own_people_and_by_nobody_else(city: City) -> None:
+    till = city.client(await city.caller(Role.CASHIER, await cashier_of(city, "printing-30")))
+    stranger = city.client(await city.caller(Role.CITIZEN, 2))
+    async with city.client(await city.caller(Role.CITIZEN)) as phone, till as shop, stranger as other:
+        benefit = await product(phone, "printing-30")
+        shown, place = await present(phone, "printing-30"), await terminal(shop)
+        key = str(uuid4())
+        sale = await shop.ask(REDEEM, code=shown["code"], basis=3, ref="P-3", terminal=place, key=key)
+        sold = (await mine(phone, 1))["redemptions"]["edges"][0]["node"]
+        node = "query ($id: ID!) { node(id: $id) { __typename id } }"
+        for owner, kind, object_id in (
+            (phone, "Benefit", benefit["id"]),
+            (phone, "Presentation", shown["id"]),
+            (phone, "Redemption", sold["id"]),
+            (shop, "Terminal", place),
+            (shop, "DeskRedemption", sale["redemption"]["id"]),
+        ):
+            assert await owner.ask(node, id=object_id) == {"__typename": kind, "id": object_id}
+            assert await other.ask(node, id=object_id) is None
+
+
+async def test_lists_go_on_where_the_last_page_ended(city: City) -> None:
+    sale = "edges { cursor node { receiptNumber } } pageInfo { hasNextPage endCursor }"
+    till = city.client(await city.caller(Role.CASHIER, await cashier_of(city, "printing-30")))
+    async with city.client(await city.caller(Role.CITIZEN)) as phone, till as shop:
+        place = await terminal(shop)
+        for _ in range(2):
+            shown = await present(phone, "printing-30")
+            await shop.ask(REDEEM, code=shown["code"], basis=1, ref=None, terminal=place, key=str(uuid4()))
+        for client, root in ((phone, "me"), (shop, "desk")):
+            query = f"query ($after: String) {{ {root} {{ redemptions(first: 1, after: $after) {{ {sale} }} }} }}"
+            first = (await client.ask(query, after=None))["redemptions"]
+            second = (await client.ask(query, after=first["pageInfo"]["endCursor"]))["redemptions"]
+            assert first["pageInfo"]["hasNextPage"] is True
+            assert first["edges"][0]["node"] != second["edges"][0]["node"]
+
+
+async def test_a_preview_says_what_it_would_be_worth_and_refuses_nonsense(city: City) -> None:
+    preview = "{ me { benefits { preview(basis: %s) { relief holderPays } } } }"
+    async with city.client(await city.caller(Role.CITIZEN)) as phone:
+        many = await phone.ask(preview % 2_000_000_000)
+        assert all(one["preview"]["relief"] + one["preview"]["holderPays"] == 2_000_000_000 for one in many["benefits"])
+        answer = await phone.answer(preview % -1)
+    assert answer["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "inputField": "basis"}
+
+
+async def test_steps_show_a_handful_of_events(city: City) -> None:
+    query = "{ me { benefits { decision { nearest { events(first: %s) { id } } } } } }"
+    async with city.client(await city.caller(Role.CITIZEN, 2)) as phone:
+        answer = await phone.answer(query % 21)
+    assert answer["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
+
+
 async def test_a_code_is_taken_back_and_a_sale_reversed(city: City) -> None:
     till = city.client(await city.caller(Role.CASHIER, await cashier_of(city, "bus-40")))
     async with city.client(await city.caller(Role.CITIZEN)) as phone, till as shop:

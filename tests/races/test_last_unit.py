@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from api.database import Database
 from api.embedded import Urls
@@ -14,10 +15,11 @@ from domain.actor import ANONYMOUS, Caller
 from domain.errors import DomainError, IdempotencyConflict
 from domain.ledger import queries as ledger
 from domain.programmes.rules.shapes import DepositWaiver
+from domain.redemption.actions.scanning import redeem
 from domain.redemption.queries import sales
-from domain.redemption.rules.scans import ScanOutcome, ScanReason
+from domain.redemption.rules.scans import Scan, ScanOutcome, ScanReason
 from domain.vault import Vault
-from tests.actions.counter import Counter, counter
+from tests.actions.counter import TEN, Counter, counter
 from tests.rules.benefits import money, uses
 
 __all__ = ["counter"]
@@ -30,8 +32,16 @@ TERMINALS = 10
 async def servers(urls: Urls, vault: Vault, counter: Counter) -> AsyncIterator[tuple[Counter, Counter]]:
     """The same city seen through two pools, as by two server processes."""
     second = Database(urls.app, vault)
-    yield counter, replace(counter, database=second)
+    both = counter, replace(counter, database=second)
+    # Connections are there before anybody races for them.
+    await asyncio.gather(*(warmed(server.database) for server in both for _ in range(TERMINALS)))
+    yield both
     await second.dispose()
+
+
+async def warmed(database: Database) -> None:
+    async with database.reading(ANONYMOUS) as unit:
+        await unit.session.execute(text("SELECT pg_sleep(0.2)"))
 
 
 async def books_agree(counter: Counter) -> None:
@@ -49,9 +59,10 @@ async def test_of_fifty_at_the_last_unit_exactly_one_wins(servers: tuple[Counter
     product_id = await one.offer(allowance=uses(1), budget=money(120))
     tills = await cashiers(one)
     shown = [await one.present(await one.citizen(), product_id) for _ in range(MANY)]
+    catalogue = await one.catalogue(TEN)
     outcomes = await asyncio.gather(
         *(
-            servers[number % 2].redeem(tills[number % TERMINALS], one.code(presentation))
+            servers[number % 2].redeem(tills[number % TERMINALS], one.code(presentation), catalogue=catalogue)
             for number, presentation in enumerate(shown)
         )
     )
@@ -69,6 +80,38 @@ async def test_of_fifty_at_the_last_unit_exactly_one_wins(servers: tuple[Counter
     loser = next(number for number, outcome in enumerate(outcomes) if not outcome.allowed)
     assert (await one.redeem(tills[0], one.code(shown[loser]))).allowed
     await books_agree(one)
+
+
+async def test_who_loses_the_money_to_a_sale_that_commits_first_is_refused_cleanly(
+    servers: tuple[Counter, Counter],
+) -> None:
+    one, two = servers
+    product_id = await one.offer(allowance=uses(1), budget=money(120))
+    first, second = await one.cashier(), await one.cashier()
+    mine, theirs = [await one.present(await one.citizen(), product_id) for _ in range(2)]
+    catalogue = await one.catalogue(TEN)
+    scan = Scan(code=one.code(mine), terminal_id=first.terminal_id or 0, basis=200)
+    async with one.database.transaction(first) as unit:
+        won = await redeem(unit.session, unit.actor, TEN, catalogue=catalogue, scan=scan, key=uuid4())
+        loser = asyncio.create_task(two.redeem(second, one.code(theirs), catalogue=catalogue))
+        await somebody_waits(one)
+    assert won.allowed
+    assert (await loser).reason is ScanReason.NOT_VALID
+    status, refusal = await one.presentation(theirs)
+    assert status == "REFUSED"
+    assert refusal["sentence"]["en"].startswith("What is left of the budget does not cover this relief.")
+    assert await one.used(product_id) == [1]
+    assert await one.budget(product_id) == (0, 120)
+    await books_agree(one)
+
+
+async def somebody_waits(counter: Counter) -> None:
+    """Until one transaction stands in front of another's lock."""
+    for _ in range(200):
+        if await counter.rows("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 async def test_of_many_codes_of_one_citizen_one_use_is_taken(servers: tuple[Counter, Counter]) -> None:

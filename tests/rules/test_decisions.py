@@ -8,7 +8,7 @@ from domain.incentives.rules.decision import BenefitGroup, Decision, decide, ref
 from domain.incentives.rules.standing import age_on, baseline_holds, stars_of
 from domain.incentives.rules.wording import hours_text
 from domain.programmes.rules.codec import from_json, to_json
-from domain.programmes.rules.document import MonthDay, Season
+from domain.programmes.rules.document import Budget, MonthDay, Season
 from domain.programmes.rules.shapes import (
     Age,
     GroupMember,
@@ -20,7 +20,7 @@ from domain.programmes.rules.shapes import (
     Residence,
     Way,
 )
-from domain.programmes.rules.terms import ConditionKind, ConsentPurpose, RegistrationKind, Window
+from domain.programmes.rules.terms import BudgetUnit, ConditionKind, ConsentPurpose, RegistrationKind, Window
 from domain.values import words
 from tests.rules.benefits import RULES, TODAY, money, product, standing, uses, with_ways
 
@@ -142,6 +142,12 @@ def test_an_empty_budget_says_when_it_renews() -> None:
     decision = decide(product(budget=money()), RULES, standing(money={("bus", date(2026, 1, 1)): 0}))
     assert decision.group is BenefitGroup.USED_UP
     assert [(step.kind, step.by) for step in decision.nearest] == [(KIND.BUDGET_LEFT, date(2027, 1, 1))]
+
+
+def test_a_budget_for_all_time_never_renews() -> None:
+    once = Budget(amount=5, unit=BudgetUnit.PIECES, window=Window.PROGRAMME)
+    decision = decide(product(budget=once), RULES, standing(money={}))
+    assert (decision.sentence.en, decision.nearest) == ("The budget is used up.", ())
 
 
 def test_a_budget_that_was_never_funded_is_empty() -> None:

@@ -56,13 +56,10 @@ async def open_windows(
 
 
 def _budget_rows(product: Product, today: date) -> list[dict[str, object]]:
-    """One row for the window of today, and one for the window after it."""
+    """One row for the window of today, and one for the window after it, where there is one."""
     rows: list[dict[str, object]] = []
-    day: date | None = today
-    while product.budget is not None and day is not None and len(rows) < 2:
-        window = budget_window(product, day)
-        if window is None:
-            break
+    window = budget_window(product, today)
+    while product.budget is not None and window is not None and len(rows) < 2:
         start, end = window
         rows.append(
             {
@@ -73,5 +70,5 @@ def _budget_rows(product: Product, today: date) -> list[dict[str, object]]:
                 "total": product.budget.amount,
             }
         )
-        day = end
+        window = None if end is None else budget_window(product, end)
     return rows

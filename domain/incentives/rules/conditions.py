@@ -200,7 +200,7 @@ def _judge_group(condition: GroupMember, way: int, rules: Rules, standing: Stand
     return ConditionResult(
         way=way,
         kind=condition.kind,
-        required=group.title,
+        required=required_words(condition, rules),
         actual=group.title if met else NONE,
         met=met,
         sentence=words(f"您属于:{group.title.zh}。", f"You belong to: {group.title.en}.")

@@ -112,21 +112,18 @@ def relief_of(
         raise AllowanceUsedUp(words("本期额度已用完。", "The allowance of this window is used up."))
     measured = product.allowance.measure is AllowanceMeasure.RELIEF
     limit = left if measured else None
-    named = given = pays = None
-    if basis is not None and basis_unit(shape) is not None:
-        by_terms = _by_terms(shape, basis)
-        named, given = basis, by_terms if limit is None else min(by_terms, limit)
-        pays = basis - given
-    posted, pending = _owed(shape, given or 0, voucher_kind)
+    unit, named = basis_unit(shape), basis or 0
+    given = _by_terms(shape, named) if limit is None else min(_by_terms(shape, named), limit)
+    posted, pending = _owed(shape, given, voucher_kind)
     if not _has_money(product):
         posted = 0
     status, days = _life(shape)
-    taken = (given or 0) if measured else 1
+    taken = given if measured else 1
     return Relief(
-        basis=named,
-        relief=given,
-        holder_pays=pays,
-        unit=basis_unit(shape),
+        basis=None if unit is None else named,
+        relief=None if unit is None else given,
+        holder_pays=None if unit is None else named - given,
+        unit=unit,
         posted_fen=posted,
         pending_fen=pending,
         # Nothing adds up over a USE window: its quantity limits each use by itself.

@@ -27,7 +27,7 @@ from domain.programmes.rules.document import Product
 from domain.programmes.rules.shapes import VoucherPack
 from domain.programmes.rules.terms import ConditionKind, RedeemPath
 from domain.redemption.queries import presentations
-from domain.redemption.queries.presentations import NewPresentation
+from domain.redemption.queries.presentations import NewPresentation, Whose
 from domain.redemption.rules.codes import LIFE, macs_of, match_number_of
 from domain.values import Words, words
 from domain.vault import Vault
@@ -56,9 +56,9 @@ async def present_benefit(
     if earlier is not None:
         return int(str(earlier["id"]))
     product = catalogue.products.get(product_id)
-    if product is None or actor.programme_id is None:
+    if product is None:
         raise NotFound
-    if actor.citizen_id is None:
+    if actor.citizen_id is None or actor.programme_id is None:
         raise ConsentRequired(_JOIN_FIRST)
     check_voucher(product, voucher_kind)
     standing, state = await incentives.inputs(
@@ -74,7 +74,8 @@ async def present_benefit(
     decision = decide(product, catalogue.rules, standing)
     if not decision.qualified:
         raise refusal_of(decision)
-    presentation_id = await _add(session, actor, now, product_id=product_id, voucher_kind=voucher_kind)
+    whose = Whose(citizen_id=actor.citizen_id, programme_id=actor.programme_id)
+    presentation_id = await _add(session, now, whose=whose, product_id=product_id, voucher_kind=voucher_kind)
     await audit.record(session, actor, now, action="present_benefit", about={"presentation": presentation_id})
     await idempotency.bind(session, actor, key=key, result={"id": presentation_id})
     return presentation_id
@@ -140,17 +141,14 @@ def _sentence(decision: Decision, kind: ConditionKind) -> Words:
     return next(one.sentence for one in decision.conditions if one.kind is kind)
 
 
-async def _add(session: AsyncSession, actor: Actor, now: datetime, *, product_id: int, voucher_kind: str | None) -> int:
+async def _add(session: AsyncSession, now: datetime, *, whose: Whose, product_id: int, voucher_kind: str | None) -> int:
     """Tries another number when the digits are taken by somebody else's live code."""
     vault: Vault = session.info["vault"]
-    if actor.citizen_id is None or actor.programme_id is None:
-        raise ConsentRequired(_JOIN_FIRST)
     for _ in range(_TRIES):
         number = await presentations.next_id(session)
         presentation = NewPresentation(
             id=number,
-            citizen_id=actor.citizen_id,
-            programme_id=actor.programme_id,
+            whose=whose,
             product_id=product_id,
             voucher_kind=voucher_kind,
             macs=macs_of(vault, number),

@@ -39,12 +39,19 @@ _SWEEP = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """A citizen in a programme."""
+
+    citizen_id: int
+    programme_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewPresentation:
     """A code about to be shown."""
 
     id: int
-    citizen_id: int
-    programme_id: int
+    whose: Whose
     product_id: int
     voucher_kind: str | None
     macs: Macs
@@ -61,8 +68,8 @@ async def add(session: AsyncSession, now: datetime, *, presentation: NewPresenta
     """Writes a presentation; False when another live one has the same digits."""
     values = {
         "id": presentation.id,
-        "citizen": presentation.citizen_id,
-        "programme": presentation.programme_id,
+        "citizen": presentation.whose.citizen_id,
+        "programme": presentation.whose.programme_id,
         "product": presentation.product_id,
         "voucher_kind": presentation.voucher_kind,
         "code_mac": presentation.macs.code,
