@@ -17,6 +17,7 @@ from domain.errors import DomainError
 from domain.incentives import queries as incentives
 from domain.incentives.actions import open_budgets, publish_products
 from domain.incentives.rules.standing import Catalogue, Rules
+from domain.ledger import queries as ledger
 from domain.ledger.actions import budget_account, fund_budget
 from domain.people.settlement import Membership, Post, Settler, caller_of, settle
 from domain.programmes import queries as programmes
@@ -34,6 +35,7 @@ from domain.redemption.actions.ending import (
 )
 from domain.redemption.actions.presenting import cancel_presentation, present_benefit
 from domain.redemption.actions.scanning import preview_redemption, redeem
+from domain.redemption.queries import sales
 from domain.redemption.rules import codes
 from domain.redemption.rules.scans import Scan, ScanOutcome
 from domain.values import words
@@ -293,3 +295,14 @@ async def refused(doing: Any) -> DomainError:
     with pytest.raises(DomainError) as caught:
         await doing
     return caught.value
+
+
+async def books_agree(counter: Counter) -> None:
+    async with counter.worker.reading(ANONYMOUS) as unit:
+        assert await ledger.first_fault(unit.session) is None
+        assert await sales.first_fault(unit.session) is None
+
+
+def number_of(outcome: ScanOutcome) -> int:
+    assert outcome.sold is not None
+    return outcome.sold.redemption_id

@@ -13,13 +13,11 @@ from api.database import Database
 from api.embedded import Urls
 from domain.actor import ANONYMOUS, Caller
 from domain.errors import DomainError, IdempotencyConflict
-from domain.ledger import queries as ledger
 from domain.programmes.rules.shapes import DepositWaiver
 from domain.redemption.actions.scanning import redeem
-from domain.redemption.queries import sales
 from domain.redemption.rules.scans import Scan, ScanOutcome, ScanReason
 from domain.vault import Vault
-from tests.actions.counter import TEN, Counter, counter
+from tests.actions.counter import TEN, Counter, books_agree, counter
 from tests.rules.benefits import money, uses
 
 __all__ = ["counter"]
@@ -42,12 +40,6 @@ async def servers(urls: Urls, vault: Vault, counter: Counter) -> AsyncIterator[t
 async def warmed(database: Database) -> None:
     async with database.reading(ANONYMOUS) as unit:
         await unit.session.execute(text("SELECT pg_sleep(0.2)"))
-
-
-async def books_agree(counter: Counter) -> None:
-    async with counter.worker.reading(ANONYMOUS) as unit:
-        assert await ledger.first_fault(unit.session) is None
-        assert await sales.first_fault(unit.session) is None
 
 
 async def cashiers(counter: Counter) -> list[Caller]:
