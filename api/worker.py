@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from api.daily import run_days
+from api.jobs import run_jobs
 from api.database import WorkerDatabase
 from api.relay import forget, relay
 from api.tally import Tally
@@ -34,6 +35,11 @@ async def turn_days(database: WorkerDatabase) -> None:
     await run_days(database, lambda done, total: None)
 
 
+async def do_jobs(database: WorkerDatabase) -> None:
+    """What has been queued."""
+    await run_jobs(database)
+
+
 async def end_codes(database: WorkerDatabase) -> None:
     """The codes that nobody has redeemed."""
     async with database.transaction(ANONYMOUS) as unit:
@@ -55,6 +61,7 @@ async def refresh_demo(database: WorkerDatabase) -> None:
 PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="canary", interval_s=600, run=seal_canary),
     Periodic(name="days", interval_s=20, run=turn_days),
+    Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
     Periodic(name="outbox", interval_s=600, run=forget),
 )

@@ -48,6 +48,8 @@ class Decision:
 IMPLIED: Final = frozenset(
     {ConditionKind.CONSENT, ConditionKind.WINDOW_OPEN, ConditionKind.ALLOWANCE_LEFT, ConditionKind.BUDGET_LEFT}
 )
+# What passes by itself: a season, a window, a budget.
+WAITS: Final = IMPLIED - {ConditionKind.CONSENT}
 # Who somebody is: no step ever asks to change it.
 PROTECTED: Final = frozenset({ConditionKind.AGE, ConditionKind.RESIDENCE})
 
@@ -58,6 +60,9 @@ def decide(product: Product, rules: Rules, standing: Standing) -> Decision:
         tuple(judge(condition, number, product, rules, standing) for condition in way)
         for number, way in enumerate(product.ways or ((),), start=1)
     )
+    if product.code in standing.entitled:
+        # Who qualified on the eve of new rules has one more way, which asks for nothing of its own.
+        ways = (*ways, ())
     common = implied(product, 1, standing)
     entitled = any(all(one.met for one in way) for way in ways)
     unmet = tuple(one for one in common if not one.met)
@@ -71,6 +76,11 @@ def decide(product: Product, rules: Rules, standing: Standing) -> Decision:
         conditions=conditions,
         nearest=nearest,
     )
+
+
+def meets_a_way(decision: Decision) -> bool:
+    """Whether the citizen consents and meets one way in full, whatever season, allowance and budget say."""
+    return unmet_kinds(decision) <= WAITS
 
 
 def refused(decision: Decision, sentence: Words) -> Decision:

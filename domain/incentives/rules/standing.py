@@ -62,7 +62,8 @@ class Standing:
     """One citizen on one day. Points are None without consent to the score, age when it is not known.
 
     `used` and `money` are what each window has seen, and what its budget still has, by product code and first day;
-    a window that is missing has seen nothing, and has no money. Hours are hundredths of an hour.
+    a window that is missing has seen nothing, and has no money. Hours are hundredths of an hour. `entitled` are the
+    codes of products that the citizen keeps from the rules before.
     """
 
     today: date
@@ -77,6 +78,7 @@ class Standing:
     consents: frozenset[ConsentPurpose] = frozenset()
     used: Mapping[tuple[str, date], int]
     money: Mapping[tuple[str, date], int]
+    entitled: frozenset[str] = frozenset()
 
     def allowance_used(self, product: Product) -> int:
         """What the citizen has used in the current window; nothing adds up over single uses."""
