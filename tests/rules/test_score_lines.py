@@ -34,19 +34,23 @@ CITIES = sorted(PROGRAMMES.glob("*.toml"))
 
 
 def with_windows(document: ProgrammeDocument, window: Window) -> ProgrammeDocument:
-    """The programme with every cap and tier counted in one kind of window, and caps on everything."""
+    """The programme with everything counted in one kind of window, under caps that a few records reach."""
     rules = document.rule_set
     items = tuple(
         replace(
             item,
             tier_window=window if item.tiers else None,
-            cap_points=(item.cap_points or 40) if item.merit else None,
+            cap_points=25 if item.merit else None,
             cap_window=window if item.merit else None,
-            valid_months=min(item.valid_months, 12) if item.merit else 60,
+            valid_months=min(item.valid_months, 12),
         )
         for item in rules.items
     )
-    fields = tuple(replace(field, cap_points=field.cap_points or 30, cap_window=window) for field in rules.fields)
+    with_demerits = {item.field for item in rules.items if not item.merit}
+    fields = tuple(
+        replace(field, cap_points=15 if field.code in with_demerits else 30, cap_window=window)
+        for field in rules.fields
+    )
     changed = replace(rules, items=items, fields=fields)
     return replace(document, code=f"{document.code}-{window}", rule_set=changed)
 
@@ -93,7 +97,7 @@ async def test_the_lines_are_those_of_the_independent_reading(book: Book, data: 
     await check(book, told, day)
 
 
-EVERY_WINDOW = [with_windows(read_file(PROGRAMMES / "weihai.toml"), window) for window in Window]
+EVERY_WINDOW = [with_windows(read_file(PROGRAMMES / "xiamen.toml"), window) for window in Window]
 
 
 @pytest.mark.parametrize("book", EVERY_WINDOW, ids=list(Window), indirect=True)
