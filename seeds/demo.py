@@ -102,6 +102,7 @@ async def _deliver(
             source_id=places[department],
             rule_set_id=rule_set.id,
             deliveries=batch,
+            announce=False,
         )
         if delivered.refused:
             raise ValueError(f"{document.code}: {department} delivered a line that is refused: {delivered.refused[0]}")

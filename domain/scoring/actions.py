@@ -1,6 +1,6 @@
 """Storing what sources and organisers report, and keeping the stored scores in step.
 
-deliver_records(session, actor, now, *, programme_id, source_id, rule_set_id, deliveries) -> Delivered
+deliver_records(session, actor, now, *, programme_id, source_id, rule_set_id, deliveries, announce) -> Delivered
 record_services(session, actor, now, *, programme_id, source_id, rule_set_id, services) -> None
 rescore(session, now, *, citizens, rule_set_id, today, cause) -> None
 rescore_due(session, now, *, programme_id, rule_set_id, today, after) -> int | None
@@ -24,6 +24,7 @@ from domain.actor import Actor
 from domain.errors import DomainError, InvalidInput
 from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import RuleSetDocument
+from domain.scoring import announcing
 from domain.scoring.queries import writing
 from domain.scoring.queries.due import due_scores
 from domain.scoring.queries.writing import NewRecord
@@ -70,6 +71,7 @@ class RuleBook:
     today: date
     rules: RuleSetDocument
     item_ids: Mapping[str, int]
+    announced_days: int
 
 
 async def deliver_records(
@@ -81,10 +83,13 @@ async def deliver_records(
     source_id: int,
     rule_set_id: int,
     deliveries: Sequence[Delivery],
+    announce: bool = True,
 ) -> Delivered:
     """Takes a source's lines: all that hold are stored at once, each other one is refused by itself.
 
     Unknown, not joined, withdrawn and under 18 are one case: accepted, not kept, and repeated like any other line.
+    Demerits wait until their people have been told for so many days; `announce` is false for what a programme takes
+    over from before, which counts already.
     """
     book = await rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
     refused: dict[int, DomainError] = {}
@@ -99,6 +104,8 @@ async def deliver_records(
     vault: Vault = session.info["vault"]
     records = [record_of(delivery, book, vault) for delivery in new]
     kept = await writing.keep_records(session, now, programme_id=programme_id, source_id=source_id, records=records)
+    if announce and kept:
+        await _announce(session, now, book, records, about=(programme_id, rule_set_id, source_id), kept=kept)
     await rescore(
         session,
         now,
@@ -115,6 +122,32 @@ async def deliver_records(
     counts = {"accepted": delivered.accepted, "duplicates": delivered.duplicates, "refused": len(refused)}
     await audit.record(session, actor, now, action="deliver_records", about={"source": source_id, **counts})
     return delivered
+
+
+async def _announce(
+    session: AsyncSession,
+    now: datetime,
+    book: RuleBook,
+    records: Sequence[NewRecord],
+    *,
+    about: tuple[int, int, int],
+    kept: Sequence[tuple[int, int]],
+) -> None:
+    """Lets the demerits among what was kept wait. `about` is programme, rule set and source."""
+    programme_id, rule_set_id, source_id = about
+    await announcing.announce(
+        session,
+        now,
+        rules=announcing.Announced(
+            programme_id=programme_id,
+            rule_set_id=rule_set_id,
+            source_id=source_id,
+            document=book.rules,
+            counts_from=announcing.counting_from(book.today, book.announced_days),
+        ),
+        citizens=sorted({citizen for citizen, _ in kept}),
+        ref_hashes=[record.ref_hash for record in records],
+    )
 
 
 async def record_services(
@@ -183,6 +216,7 @@ async def rule_book(session: AsyncSession, now: datetime, *, programme_id: int, 
         today=now.astimezone(ZoneInfo(row.timezone)).date(),
         rules=from_json(RuleSetDocument, row.content),
         item_ids=row.items,
+        announced_days=row.announced_days,
     )
 
 

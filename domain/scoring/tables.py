@@ -58,6 +58,7 @@ class RecordDocument(SQLModel, table=True):
 
 class RecordEvent(SQLModel, table=True):
     __tablename__ = "record_event"
+    __table_args__ = (Index("record_event_announced", "at", postgresql_where=text("(state = 'ANNOUNCED'::text)")),)
 
     citizen_id: int = Field(primary_key=True, sa_type=Integer)
     source_id: int = Field(primary_key=True, sa_type=BigInteger)

@@ -72,6 +72,7 @@ class Office:
                 source_id=source_id or self.source_id,
                 rule_set_id=self.rule_set_id,
                 deliveries=deliveries,
+                announce=False,
             )
 
     async def rows(self, sql: str, **values: object) -> list[tuple[Any, ...]]:

@@ -50,7 +50,9 @@ APPEND_ONLY = {
     "access_event",
     "audit_event",
     "audit_link",
+    "case_step",
     "record_event",
+    "repaired_record",
     "score_change",
     "transfer",
 }

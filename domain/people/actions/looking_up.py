@@ -12,9 +12,11 @@ from domain.actor import Actor
 from domain.consent import actions as consent
 from domain.consent.actions import whose
 from domain.errors import NotAllowed, NotFound
+from domain.notices import actions as notices
+from domain.notices.rules import Kind, NewNotice
 from domain.people import queries
 from domain.people.rules import PURPOSE_WORDS, Purpose
-from domain.values import words
+from domain.values import Words, words
 from domain.vault import Vault
 
 CODE_LIFE: Final = timedelta(minutes=5)
@@ -82,15 +84,19 @@ async def look_up_by_presence(
         return found
     if await queries.use_presence_code(session, code_mac=mac, officer_id=officer_id, now=now) is None:
         raise NotFound(_NO_SUCH_CODE, field="value")
-    await _note(session, actor, now, found=found)
+    why = PURPOSE_WORDS[purpose]
+    what = words(
+        f"凭您出示的到场码查看了“{why.zh}”所需的档案。",
+        f"Opened what {why.en} needs of your file, with the code that you showed.",
+    )
+    await note_look_up(session, actor, now, found=found, what=what)
     await idempotency.bind(session, actor, key=key, result={"citizen": citizen_id})
     return found
 
 
-async def _note(session: AsyncSession, actor: Actor, now: datetime, *, found: Found) -> None:
-    """The entry in the citizen's access log and the one in the office's own trail."""
+async def note_look_up(session: AsyncSession, actor: Actor, now: datetime, *, found: Found, what: Words) -> None:
+    """The entry in the citizen's access log, the notice on their phone, and the entry in the office's own trail."""
     name = await queries.staff_name(session, staff_id=actor.staff_id or 0)
-    why = PURPOSE_WORDS[found.purpose]
     await consent.record_access(
         session,
         actor,
@@ -98,11 +104,17 @@ async def _note(session: AsyncSession, actor: Actor, now: datetime, *, found: Fo
         person_id=found.person_id,
         actor_name=words(name, name),
         purpose=found.purpose.value,
-        what=words(
-            f"凭您出示的到场码查看了“{why.zh}”所需的档案。",
-            f"Opened what {why.en} needs of your file, with the code that you showed.",
-        ),
+        what=what,
     )
+    why = PURPOSE_WORDS[found.purpose]
+    notice = NewNotice(
+        person_id=found.person_id,
+        programme_id=actor.programme_id or 0,
+        kind=Kind.LOOKED_UP,
+        subject=f"look_up:{now.isoformat()}",
+        params={"who": name, "purpose": {"zh": why.zh, "en": why.en}},
+    )
+    await notices.tell(session, now, notices=[notice])
     about = {"citizen": found.citizen_id, "purpose": found.purpose.value}
     await audit.record(session, actor, now, action="look_up", about=about)
 

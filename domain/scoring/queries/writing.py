@@ -14,6 +14,7 @@ from domain.values import Words
 
 _BOOK: Final = text("""
     SELECT p.code, p.content ->> 'timezone' AS timezone, s.content,
+        CAST(p.content ->> 'announced_days' AS integer) AS announced_days,
         (SELECT json_object_agg(i.code, i.id) FROM item AS i WHERE i.programme_id = p.id) AS items
     FROM rule_set AS s
     JOIN programme AS p ON p.id = s.programme_id

@@ -1,0 +1,81 @@
+"""Telling people, and noting what they have read.
+
+tell(session, now, *, notices)                                          whatever one transaction has to tell
+tell_of_rules(session, now, *, programme_id, version, effective_from)   a new version of the rules, to everybody
+warn_of_expiry(session, now, *, programme_id, today)                    daily: who loses a line by date soon
+mark_read(session, actor, now, *, ids, key)
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import audit, idempotency
+from domain.actor import Actor
+from domain.errors import InvalidInput, NotFound
+from domain.notices import queries
+from domain.notices.rules import Kind, NewNotice
+from domain.values import words
+
+AHEAD: Final = timedelta(days=30)
+MOST_AT_ONCE: Final = 100
+
+
+async def tell(session: AsyncSession, now: datetime, *, notices: Sequence[NewNotice]) -> None:
+    """Writes notices in the transaction of what they tell of; telling the same thing again changes nothing."""
+    if notices:
+        rows = [
+            {
+                "person_id": one.person_id,
+                "programme_id": one.programme_id,
+                "kind": one.kind.value,
+                "subject": one.subject,
+                "params": dict(one.params),
+            }
+            for one in notices
+        ]
+        await queries.add_notices(session, now, notices=rows)
+
+
+async def tell_of_rules(
+    session: AsyncSession, now: datetime, *, programme_id: int, version: int, effective_from: date
+) -> None:
+    """Tells everybody with a score that other rules will apply. Runs as the worker."""
+    params = {"version": version, "from": effective_from.isoformat()}
+    await queries.add_for_all(
+        session,
+        now,
+        programme_id=programme_id,
+        kind=Kind.RULES_CHANGED.value,
+        subject=f"rules:{version}",
+        params=params,
+    )
+
+
+async def warn_of_expiry(session: AsyncSession, now: datetime, *, programme_id: int, today: date) -> None:
+    """Tells those from whose score something leaves by date in the next 30 days. Runs daily as the worker."""
+    await queries.add_expiries(
+        session, now, programme_id=programme_id, kind=Kind.EXPIRY_COMING.value, today=today, until=today + AHEAD
+    )
+
+
+async def mark_read(session: AsyncSession, actor: Actor, now: datetime, *, ids: Sequence[int], key: UUID) -> None:
+    """Notes that the person has read these notices. Raises: NotFound when one of them is not theirs."""
+    if len(ids) > MOST_AT_ONCE:
+        raise InvalidInput(_TOO_MANY, field="ids")
+    wanted = sorted(set(ids))
+    whose = {"person_id": actor.person_id or 0, "programme_id": actor.programme_id or 0}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="mark_read", request={"ids": wanted})
+    if earlier is not None:
+        return
+    if await queries.count_known(session, ids=wanted, **whose) < len(wanted):
+        raise NotFound(field="ids")
+    await queries.mark_read(session, now, ids=wanted, **whose)
+    await audit.record(session, actor, now, action="read_notices", about={"count": len(wanted)})
+    await idempotency.bind(session, actor, key=key, result={"ids": wanted})
+
+
+_TOO_MANY = words(f"每次最多 {MOST_AT_ONCE} 条。请分次标记。", f"At most {MOST_AT_ONCE} at once. Mark them in turns.")

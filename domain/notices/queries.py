@@ -1,0 +1,134 @@
+"""Notices, stored and read: one function, one statement. Nobody but their person reads them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.values import Fragment
+
+# Nothing is returned: whoever writes a notice about somebody else may not read it.
+_ADD: Final = text("""
+    INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
+    SELECT n.person_id, n.programme_id, :now, n.kind, n.subject, n.params
+    FROM jsonb_to_recordset(CAST(:notices AS jsonb))
+        AS n (person_id bigint, programme_id smallint, kind text, subject text, params jsonb)
+    ON CONFLICT DO NOTHING
+""")
+_ADD_FOR_ALL: Final = text("""
+    INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
+    SELECT c.person_id, c.programme_id, :now, :kind, :subject, CAST(:params AS jsonb)
+    FROM citizen AS c
+    WHERE c.programme_id = :programme AND c.scored_from IS NOT NULL
+    ORDER BY c.person_id
+    ON CONFLICT DO NOTHING
+""")
+_ADD_EXPIRIES: Final = text("""
+    INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
+    SELECT c.person_id, c.programme_id, :now, :kind, 'score:' || k.valid_until,
+        jsonb_build_object('on', k.valid_until)
+    FROM score AS k
+    JOIN citizen AS c ON c.id = k.citizen_id
+    WHERE c.programme_id = :programme AND c.scored_from IS NOT NULL
+      AND k.valid_until > CAST(:today AS date) AND k.valid_until <= CAST(:until AS date)
+    ORDER BY c.person_id
+    ON CONFLICT DO NOTHING
+""")
+_MARK_READ: Final = text("""
+    UPDATE notice
+    SET read_at = :now
+    WHERE person_id = :person AND programme_id = :programme
+      AND id = ANY (CAST(:ids AS bigint[])) AND read_at IS NULL
+""")
+_KNOWN: Final = text("""
+    SELECT count(*) FROM notice
+    WHERE person_id = :person AND programme_id = :programme AND id = ANY (CAST(:ids AS bigint[]))
+""")
+_NOTICE: Final = (
+    """json_build_object('id', n.id, 'at', n.at, 'kind', n.kind, 'params', n.params, 'read_at', n.read_at)"""
+)
+
+
+async def add_notices(session: AsyncSession, now: datetime, *, notices: Sequence[Mapping[str, object]]) -> None:
+    """Writes notices; of one kind about one thing a person gets one."""
+    values = {"now": now, "notices": json.dumps(list(notices), ensure_ascii=False)}
+    await session.execute(_ADD, params=values)
+
+
+async def add_for_all(
+    session: AsyncSession, now: datetime, *, programme_id: int, kind: str, subject: str, params: Mapping[str, object]
+) -> None:
+    """Writes the same notice to everybody with a score in the programme."""
+    values = {"now": now, "programme": programme_id, "kind": kind, "subject": subject}
+    await session.execute(_ADD_FOR_ALL, params={**values, "params": json.dumps(params, ensure_ascii=False)})
+
+
+async def add_expiries(
+    session: AsyncSession, now: datetime, *, programme_id: int, kind: str, today: date, until: date
+) -> None:
+    """Writes a notice to everybody whose points change by date up to and with `until`."""
+    values = {"now": now, "programme": programme_id, "kind": kind, "today": today, "until": until}
+    await session.execute(_ADD_EXPIRIES, params=values)
+
+
+async def count_known(session: AsyncSession, *, person_id: int, programme_id: int, ids: Sequence[int]) -> int:
+    """How many of these are the person's own."""
+    values = {"person": person_id, "programme": programme_id, "ids": list(ids)}
+    return int((await session.execute(_KNOWN, params=values)).scalar_one())
+
+
+async def mark_read(
+    session: AsyncSession, now: datetime, *, person_id: int, programme_id: int, ids: Sequence[int]
+) -> None:
+    """Notes that the person has read these."""
+    values = {"now": now, "person": person_id, "programme": programme_id, "ids": list(ids)}
+    await session.execute(_MARK_READ, params=values)
+
+
+def notices_fragment(name: str, *, first: int, before: int | None) -> Fragment:
+    """A person's notices, newest first, from before one of them; one more than asked for."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg(p.notice ORDER BY p.id DESC), '[]')
+        FROM (
+            SELECT n.id, {_NOTICE} AS notice
+            FROM notice AS n
+            WHERE n.person_id = :person
+              AND n.programme_id = :programme
+              AND n.id < :{name}_before
+            ORDER BY n.id DESC
+            LIMIT :{name}_limit
+        ) AS p
+        """,
+        binds={f"{name}_before": 2**63 - 1 if before is None else before, f"{name}_limit": first + 1},
+    )
+
+
+def notice_fragment(name: str, *, notice_id: int) -> Fragment:
+    """One of a person's notices."""
+    return Fragment(
+        sql=f"""
+        SELECT {_NOTICE}
+        FROM notice AS n
+        WHERE n.person_id = :person
+          AND n.programme_id = :programme
+          AND n.id = :{name}_id
+        """,
+        binds={f"{name}_id": notice_id},
+    )
+
+
+def unread_fragment() -> Fragment:
+    """How many notices a person has not read."""
+    return Fragment(
+        sql="""
+        SELECT to_json(count(*))
+        FROM notice AS n
+        WHERE n.person_id = :person
+          AND n.programme_id = :programme
+          AND n.read_at IS NULL
+        """
+    )

@@ -1,0 +1,32 @@
+"""What people do about decisions, and what the office and the departments do with it.
+
+filing.py    attach, object_to, withdraw_objection, ask_for_review
+office.py    hand_over_objection, extend_objection, decide_objection
+source.py    answer_objection
+repairs.py   request_repair, decide_repair
+overdue.py   decide_overdue(session, now, *, terms, catalogue): daily, as the worker
+looking_up.py   look_up_by_case
+settling.py  what a decision does to a record, whoever makes it; working.py is what all of them lean on
+"""
+
+from domain.rights.actions.filing import ask_for_review, attach, object_to, withdraw_objection
+from domain.rights.actions.looking_up import look_up_by_case
+from domain.rights.actions.office import decide_objection, extend_objection, hand_over_objection
+from domain.rights.actions.overdue import decide_overdue
+from domain.rights.actions.repairs import decide_repair, request_repair
+from domain.rights.actions.source import answer_objection
+
+__all__ = [
+    "answer_objection",
+    "ask_for_review",
+    "attach",
+    "decide_objection",
+    "decide_overdue",
+    "decide_repair",
+    "extend_objection",
+    "hand_over_objection",
+    "look_up_by_case",
+    "object_to",
+    "request_repair",
+    "withdraw_objection",
+]
