@@ -12,16 +12,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from api.body_limit import BodyLimit
 from api.database import Database
+from api.feed import Feed
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build
+from api.graphql.socket import SocketEndpoint
 from api.issuer import Issuer, IssuerSettings, demo_issuer
 from api.machines import Machines, body_limit
 from api.provider import PATH as PROVIDER_PATH
 from api.provider import DemoProvider, ProviderAccount
+from api.request_ids import RequestIds
 from api.settings import Settings
 from api.signin import CALLBACK_PATH, SignIn, SignInSettings
 from api.tokens import Keyring
@@ -40,21 +43,28 @@ def create_app(settings: Settings) -> Starlette:
         signing_key=settings.token_signing_key,
         previous_public_keys=settings.token_previous_keys,
     )
+    feed = Feed(settings.database_url)
+    graphql = GraphQLEndpoint(build(), database, keyring, feed)
+    sockets = SocketEndpoint(graphql.operations)
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Route("/graphql", GraphQLEndpoint(build(), database, keyring)),
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", sockets),
             *sign_in_routes(settings, database, keyring),
             *Machines(database, keyring, public_url=settings.public_url).routes(),
         ],
         middleware=[
+            Middleware(RequestIds),
             Middleware(BodyLimit, limit=partial(body_limit, keyring)),
         ],
         lifespan=_lifespan,
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.feed = feed
+    app.state.sockets = sockets
     return app
 
 
@@ -112,9 +122,18 @@ def _accounts_on(today: date) -> tuple[ProviderAccount, ...]:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    """What ends with the server."""
+    """What lives as long as the server."""
+    listening = asyncio.create_task(app.state.feed.listen(), name="feed")
     yield
+    await leave(app)
+    await listening
     await app.state.database.dispose()
+
+
+async def leave(app: Starlette) -> None:
+    """Completes every subscription and closes every socket: nobody waits for a server that is going away."""
+    app.state.feed.close()
+    await app.state.sockets.close()
 
 
 async def healthz(_: Request) -> Response:

@@ -6,8 +6,9 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.applications import Starlette
 
-from api.app import create_app
+from api.app import create_app, leave
 from api.cli.terminal import Advance
 from api.database import WorkerDatabase
 from api.logs import configure_logs
@@ -43,8 +44,9 @@ def serve_until_stopped(
 ) -> None:
     """Serves on the listener; `announce` is called as soon as requests are answered."""
     configure_logs()
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -52,7 +54,7 @@ def serve_until_stopped(
         timeout_graceful_shutdown=_DRAIN_LIMIT_S,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_AnnouncingServer(config, announce), settings, listener, with_worker=with_worker))
+        runner.run(_serve(_Server(config, announce, app), settings, listener, with_worker=with_worker))
 
 
 def work_until_stopped(settings: Settings) -> None:
@@ -61,16 +63,22 @@ def work_until_stopped(settings: Settings) -> None:
     asyncio.run(_work_until_signalled(settings))
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Says when it has begun to answer, which its library writes into a log only."""
+class _Server(uvicorn.Server):
+    """Says when it has begun to answer, which its library writes into a log only, and leaves in good order."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], app: Starlette) -> None:
         super().__init__(config)
         self._announce = announce
+        self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams never end by themselves, so they are ended before the requests are waited for."""
+        await leave(self._app)
+        await super().shutdown(sockets)
 
 
 async def _serve(server: uvicorn.Server, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:

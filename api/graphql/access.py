@@ -84,6 +84,12 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "lookUpCitizen": OFFICER,
 }
 
+SUBSCRIPTIONS: Final[Mapping[str, Roles]] = {
+    "presentationChanged": CITIZEN,
+    "redemptionChanged": PERSON,
+    "scoreChanged": PERSON,
+}
+
 # Whose hands an object may reach at all. A type without anybody's data is everyone's.
 TYPES: Final[Mapping[str, Roles]] = {
     "Citizen": PERSON,
@@ -207,6 +213,10 @@ def guard(schema: GraphQLSchema) -> None:
         for name, definition in schema.mutation_type.fields.items():
             if definition.resolve is not None:
                 definition.resolve = _guarded_mutation(definition.resolve, MUTATIONS.get(name, _NOBODY))
+    if schema.subscription_type is not None:
+        for name, definition in schema.subscription_type.fields.items():
+            if definition.subscribe is not None:
+                definition.subscribe = _guarded_query(definition.subscribe, SUBSCRIPTIONS.get(name, _NOBODY))
     for path, allowed in FIELDS.items():
         type_name, _, name = path.partition(".")
         definition = cast("GraphQLObjectType", schema.type_map[type_name]).fields[name]

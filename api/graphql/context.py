@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import strawberry
 
 from api.database import Database, Unit
+from api.feed import Feed
 from api.graphql import ids
 from api.graphql.reference import KnownProgramme, Reference, Shelf
 from domain.actor import Caller
@@ -31,6 +32,7 @@ class Context:
     language: Language
     database: Database
     shelf: Shelf
+    feed: Feed
     view: "View"
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     # What the root fields have loaded, by response path without list positions; see view.py.

@@ -23,6 +23,7 @@ from api.graphql import (
 )
 from api.graphql.citizen import CitizenQuery
 from api.graphql.desk import DeskMutation, DeskQuery
+from api.graphql.feed import Subscription
 from api.graphql.look_up import LookUpMutation
 from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
@@ -84,6 +85,7 @@ def build() -> Api:
     built = strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[Organisation, Consent, AccessEvent],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )

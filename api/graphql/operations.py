@@ -1,0 +1,153 @@
+"""Running one operation for one caller, whatever it came over: HTTP, server-sent events or a WebSocket."""
+
+import time
+from collections.abc import AsyncGenerator
+from inspect import isawaitable
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    get_operation_ast,
+    subscribe,
+)
+
+from api.database import Database
+from api.feed import Feed, TooSlow
+from api.graphql.context import Context
+from api.graphql.errors import formatted
+from api.graphql.limits import Documents
+from api.graphql.reference import Shelf
+from api.graphql.requests import BadRequest, Operation
+from api.graphql.schema import Api
+from api.tokens import LEEWAY_S, AccessToken, Keyring, TokenRefused, read_access_token
+from domain.actor import ANONYMOUS
+from domain.errors import DomainError
+from domain.values import Language
+
+UNAUTHENTICATED: Final = "UNAUTHENTICATED"
+TOO_SLOW: Final = "TOO_SLOW"
+_BEARER: Final = "Send the access token as: Authorization: Bearer …"
+
+
+class Operations:
+    """Everything that one process needs to run operations."""
+
+    def __init__(self, api: Api, database: Database, keyring: Keyring, feed: Feed) -> None:
+        self.feed = feed
+        self._api = api
+        self._database = database
+        self._keyring = keyring
+        self._shelf = Shelf()
+        self._documents = Documents(api.schema)
+
+    def token(self, authorization: str | None) -> AccessToken | None:
+        """The token that a caller shows; None for nobody. Raises: BadRequest for one that is not believed."""
+        if authorization is None:
+            return None
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise BadRequest(401, _BEARER, code=UNAUTHENTICATED, www_authenticate="Bearer")
+        try:
+            return read_access_token(self._keyring, text.strip(), time.time())
+        except TokenRefused as refused:
+            challenge = 'Bearer error="invalid_token"'
+            raise BadRequest(401, refused.reason, code=UNAUTHENTICATED, www_authenticate=challenge) from refused
+
+    def context(self, token: AccessToken | None, language: Language, request_id: str) -> Context:
+        """What one operation carries."""
+        return Context(
+            caller=ANONYMOUS if token is None else token.caller,
+            language=language,
+            database=self._database,
+            shelf=self._shelf,
+            feed=self.feed,
+            view=self._api.view,
+            request_id=request_id,
+        )
+
+    def document(self, operation: Operation) -> DocumentNode | ExecutionResult:
+        """The document to execute, or a result that says why it is not. Raises: BadRequest for a syntax error."""
+        try:
+            document = self._documents.ready(operation.query)
+        except GraphQLError as syntax:
+            raise BadRequest(400, syntax.message) from syntax
+        if isinstance(document, list):
+            return ExecutionResult(data=None, errors=document)
+        operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+        if operation.name is None and len(operations) != 1:
+            return ExecutionResult(data=None, errors=[GraphQLError("Several operations: name one in operationName.")])
+        return document
+
+    async def execute(self, document: DocumentNode, operation: Operation, context: Context) -> ExecutionResult:
+        """The answer to a query or a mutation."""
+        result = execute(self._api.schema, document, **_asked(operation, context))
+        return await result if isawaitable(result) else result
+
+    async def results(
+        self, document: DocumentNode, operation: Operation, context: Context
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """All answers: one for a query or a mutation, as many as come for a subscription."""
+        if not is_subscription(document, operation):
+            yield await self.execute(document, operation, context)
+            return
+        begun = subscribe(self._api.schema, document, **_asked(operation, context))
+        stream = await begun if isawaitable(begun) else begun
+        if isinstance(stream, ExecutionResult):
+            yield stream
+            return
+        try:
+            async for result in stream:
+                yield result
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]  # always a generator, which its type does not say
+
+
+def _asked(operation: Operation, context: Context) -> dict[str, Any]:
+    return {
+        "context_value": context,
+        "variable_values": operation.variables,
+        "operation_name": operation.name,
+        "hide_suggestions": True,
+    }
+
+
+def is_subscription(document: DocumentNode, operation: Operation) -> bool:
+    """Whether the operation that is asked for is one that goes on."""
+    node = get_operation_ast(document, operation.name)
+    return node is not None and node.operation is OperationType.SUBSCRIPTION
+
+
+def ran(result: ExecutionResult) -> bool:
+    """Whether anything was executed."""
+    return result.data is not None or any(error.path is not None for error in result.errors or ())
+
+
+def payload(result: ExecutionResult, context: Context) -> dict[str, Any]:
+    """The answer as the client reads it."""
+    errors = [formatted(error, context.language, context.request_id) for error in result.errors or ()]
+    content: dict[str, Any] = {"errors": errors} if errors else {}
+    if ran(result):
+        content["data"] = result.data
+    return content
+
+
+def broken_off(cause: Exception, context: Context) -> dict[str, Any]:
+    """Why a stream ends before its time, as an entry of `errors`."""
+    if isinstance(cause, TooSlow):
+        return {"message": SLOW, "extensions": {"code": TOO_SLOW}}
+    original = cause if isinstance(cause, DomainError) else getattr(cause, "original_error", None) or cause
+    return formatted(GraphQLError(str(cause), original_error=original), context.language, context.request_id)
+
+
+def has_expired(token: AccessToken | None) -> bool:
+    """Whether the caller's token has run out since it was shown."""
+    return token is not None and time.time() >= token.expires_at + LEEWAY_S
+
+
+SLOW: Final = "Too much has changed since you last listened. Subscribe again, and read what you missed."
+EXPIRED: Final = "The access token has expired. Refresh it and subscribe again."

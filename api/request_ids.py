@@ -1,0 +1,47 @@
+"""Each request has an id, which its answer and its logs carry: the caller's own where it is harmless, else a new one."""
+
+import re
+import secrets
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER: Final = "x-request-id"
+# Nothing that a log or a terminal could take for something else.
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+def new_request_id() -> str:
+    """Sixteen hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id of this request; a new one where nothing has given it one."""
+    given: str | None = scope.get("state", {}).get("request_id")
+    return given or new_request_id()
+
+
+class RequestIds:
+    """Gives every request its id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _HARMLESS.fullmatch(given) else new_request_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)
