@@ -1,10 +1,10 @@
 """An officer with the citizen in front of them: the code on the phone, and the part of the file that it opens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -12,15 +12,23 @@ import strawberry
 from api.graphql.citizen import name_of
 from api.graphql.context import Info
 from api.graphql.errors import UserError
+from api.graphql.redemption import Redemption, redemption_of
+from api.graphql.scoring import Record, Score, read_score, record_of
 from api.graphql.view import Asked, Section, subject_of
 from domain.errors import NotFound
 from domain.people import actions
 from domain.people.queries import person_fragment, presence_code_fragment
 from domain.people.rules import OPENS, Purpose
+from domain.redemption.queries.shapes import obligations_fragment
 from domain.redemption.rules.codes import svg_of
-from domain.values import words
+from domain.scoring.queries import score_lines, score_records
+from domain.scoring.rules import line_of
+from domain.values import Fragment, words
+
+T = TypeVar("T")
 
 _PURPOSES: Final[Sequence[Purpose]] = tuple(Purpose)
+_MOST_RECORDS: Final = 100
 strawberry.enum(Purpose, name="LookUpPurpose", description="Why an officer looks somebody up.")
 
 
@@ -43,6 +51,18 @@ class CitizenFile:
     reference: strawberry.ID
     display_name: str
 
+    @strawberry.field(description="For an objection or help at the desk.")
+    def score(self, info: Info) -> Score | None:
+        return FILE_SCORE.of(info)
+
+    @strawberry.field(description="The newest hundred; for an objection, a repair or help at the desk.")
+    def records(self, info: Info) -> list[Record] | None:
+        return FILE_RECORDS.of(info)
+
+    @strawberry.field(description="For a reversal or help at the desk.")
+    def open_obligations(self, info: Info) -> list[Redemption] | None:
+        return FILE_OBLIGATIONS.of(info)
+
 
 def opens(asked: Asked, part: str) -> bool:
     """Whether the purpose of this look-up needs that part of the file; a section of CitizenFile builds () otherwise."""
@@ -54,6 +74,16 @@ def read_file(person: Any, asked: Asked) -> CitizenFile:
     return CitizenFile(
         reference=asked.context.seal("file", asked.subject.citizen or 0),
         display_name=name_of(person, asked.context),
+    )
+
+
+def part_of_file(part: str, fragment: Callable[[], Fragment], read: Callable[[Any, Asked], Any]) -> Section[Any]:
+    """A part that stays closed, and is not even read, when the purpose does not need it."""
+    return Section(
+        "CitizenFile",
+        part,
+        build=lambda asked: fragment() if opens(asked, part) else (),
+        read=lambda rows, asked: read(rows, asked) if opens(asked, part) else None,
     )
 
 
@@ -69,7 +99,18 @@ PRESENCE_CODE: Section[datetime] = Section(
     build=lambda asked: presence_code_fragment(asked.name, code_id=asked.key[0]),
     read=read_presence_code,
 )
-SECTIONS = (FILE, PRESENCE_CODE)
+FILE_SCORE = part_of_file("score", score_lines, read_score)
+FILE_RECORDS = part_of_file(
+    "records",
+    lambda: score_records("file_records", first=_MOST_RECORDS, after=None),
+    lambda rows, asked: [record_of(line_of(row), asked) for row in rows[:_MOST_RECORDS]],
+)
+FILE_OBLIGATIONS = part_of_file(
+    "openObligations",
+    obligations_fragment,
+    lambda rows, asked: [redemption_of(row, asked.context) for row in rows],
+)
+SECTIONS = (FILE, PRESENCE_CODE, FILE_SCORE, FILE_RECORDS, FILE_OBLIGATIONS)
 
 PresenceResult: TypeAlias = Annotated[PresenceCode | UserError, strawberry.union("PresenceResult")]
 CitizenFileResult: TypeAlias = Annotated[CitizenFile | UserError, strawberry.union("CitizenFileResult")]
