@@ -129,6 +129,8 @@ def create_engine(url: str | URL, *, pool_size: int = 10) -> AsyncEngine:
             "server_settings": {
                 "application_name": "benefits",
                 "jit": "off",
+                # The statements that phones wait for are long and their plans do not depend on the values.
+                "plan_cache_mode": "force_generic_plan",
                 "statement_timeout": "10s",
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "15s",

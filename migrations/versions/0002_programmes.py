@@ -73,7 +73,7 @@ def rule_sets() -> None:
         CONSTRAINT rule_item_tiers_are_merits CHECK (points IS NOT NULL OR merit),
         CONSTRAINT rule_item_caps_are_for_merits
             CHECK ((cap_points IS NULL) = (cap_window IS NULL) AND (cap_points IS NULL OR merit)),
-        CONSTRAINT rule_item_demerit_ends CHECK (merit OR valid_months BETWEEN 1 AND 60),
+        CONSTRAINT rule_item_demerit_ends CHECK (merit OR coalesce(valid_months BETWEEN 1 AND 60, false)),
         CONSTRAINT rule_item_counts_from_known CHECK (counts_from IN ('OCCURRED', 'ENDED', 'DETERMINED')),
         CONSTRAINT rule_item_windows_known CHECK (tier_window IN {WINDOWS} AND cap_window IN {WINDOWS})
     );
