@@ -99,13 +99,13 @@ PRESENCE_CODE: Section[datetime] = Section(
     build=lambda asked: presence_code_fragment(asked.name, code_id=asked.key[0]),
     read=read_presence_code,
 )
-FILE_SCORE = part_of_file("score", score_lines, read_score)
-FILE_RECORDS = part_of_file(
+FILE_SCORE: Section[Score | None] = part_of_file("score", score_lines, read_score)
+FILE_RECORDS: Section[list[Record] | None] = part_of_file(
     "records",
     lambda: score_records("file_records", first=_MOST_RECORDS, after=None),
     lambda rows, asked: [record_of(line_of(row), asked) for row in rows[:_MOST_RECORDS]],
 )
-FILE_OBLIGATIONS = part_of_file(
+FILE_OBLIGATIONS: Section[list[Redemption] | None] = part_of_file(
     "openObligations",
     obligations_fragment,
     lambda rows, asked: [redemption_of(row, asked.context) for row in rows],
