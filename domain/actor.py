@@ -22,6 +22,7 @@ class Role(StrEnum):
 
 PERSON_ROLES = frozenset({Role.CITIZEN, Role.VOLUNTEER})
 SHOP_ROLES = frozenset({Role.CASHIER, Role.MANAGER})
+OFFICE_ROLES = frozenset({Role.OFFICER, Role.APPROVER})
 STAFF_ROLES = frozenset(Role) - PERSON_ROLES - {Role.ANONYMOUS, Role.WORKER}
 
 

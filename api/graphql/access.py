@@ -30,6 +30,7 @@ OFFICE: Final[Roles] = frozenset({Role.OFFICER, Role.APPROVER})
 APPROVER: Final[Roles] = frozenset({Role.APPROVER})
 SOURCE: Final[Roles] = frozenset({Role.SOURCE})
 AUDITOR: Final[Roles] = frozenset({Role.AUDITOR})
+SIGNED_IN: Final[Roles] = EVERYONE - {Role.ANONYMOUS}
 
 QUERIES: Final[Mapping[str, Roles]] = {
     "programmes": EVERYONE,
@@ -82,6 +83,23 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "withdrawRecord": SOURCE,
     # The office.
     "lookUpCitizen": OFFICER,
+    # The office: rules and products. Who drafts does not approve, and money is for approvers.
+    "draftRuleSet": OFFICER,
+    "openConsultation": OFFICER,
+    "commentOnRuleSet": SIGNED_IN,
+    "startDryRun": OFFICE,
+    "approveRuleSet": APPROVER,
+    "publishRuleSet": APPROVER,
+    "withdrawRuleSet": OFFICE,
+    "rollBackRuleSet": APPROVER,
+    "draftProduct": OFFICER,
+    "approveProduct": APPROVER,
+    "publishProduct": APPROVER,
+    "suspendProduct": OFFICE,
+    "resumeProduct": APPROVER,
+    "offerProduct": OFFICER,
+    "confirmBaseline": OFFICER,
+    "addBudget": APPROVER,
 }
 
 SUBSCRIPTIONS: Final[Mapping[str, Roles]] = {
@@ -132,6 +150,13 @@ TYPES: Final[Mapping[str, Roles]] = {
     "DeskRedemption": SHOP,
     "ScanAnswer": SHOP,
     "Office": OFFICE,
+    "BudgetLine": OFFICE,
+    "DryRun": OFFICE,
+    "ProductShift": OFFICE,
+    "BandShift": OFFICE,
+    "GroupShift": OFFICE,
+    "PublicComment": OFFICE,
+    "RuleComment": SIGNED_IN,
     "AuditDesk": AUDITOR,
     "SourceDesk": SOURCE,
     "ImportRun": SOURCE,

@@ -12,8 +12,8 @@ import strawberry
 from api.database import Database, Unit
 from api.feed import Feed
 from api.graphql import ids
-from api.graphql.reference import KnownProgramme, Reference, Shelf
-from domain.actor import Caller
+from api.graphql.reference import KnownProgramme, Reference, Shelf, load
+from domain.actor import OFFICE_ROLES, Caller
 from domain.errors import NotAllowed
 from domain.values import Language, Words, words
 from domain.vault import Vault
@@ -79,12 +79,21 @@ class Context:
         self._reference = await self.shelf.current(unit)
         self._now = unit.now
 
+    async def renew(self, unit: Unit) -> None:
+        """Reads again what is published, in a transaction that has just changed it; nobody else sees that yet."""
+        self._reference = await load(unit.session, unit.catalogue_version)
+
     def programme(self, unit: Unit) -> KnownProgramme:
         """The programme of this transaction. Raises: NotAllowed when the caller has none."""
         known = self.reference.programmes.get(unit.actor.programme_id or 0)
         if known is None:
             raise NotAllowed(_NO_PROGRAMME)
         return known
+
+    def runs(self, programme_id: int) -> bool:
+        """Whether the caller works in the office of this programme, and so knows of its drafts."""
+        own = self.reference.codes.get(self.caller.programme or "")
+        return self.caller.role in OFFICE_ROLES and own == programme_id
 
     def speak(self, text: Words) -> str:
         """The text in the language of this request."""

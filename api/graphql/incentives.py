@@ -231,7 +231,9 @@ def read_benefit(raw: Any, asked: Asked) -> Benefit | None:
     context, catalogue = asked.context, catalogue_of(asked)
     standing = standing_of(raw, catalogue, context.vault)
     known = context.reference.products.get(asked.key[1])
-    return None if known is None else benefit_of(context, known, catalogue, standing, asked.key[0])
+    return (
+        None if known is None or not known.released else benefit_of(context, known, catalogue, standing, asked.key[0])
+    )
 
 
 def build_events(asked: Asked) -> Fragment:

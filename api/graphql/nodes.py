@@ -5,18 +5,30 @@ from typing import Final
 
 import strawberry
 
-from api.graphql import citizen, desk, ids, incentives, organiser, people, redemption, scoring, sources, volunteering
+from api.graphql import (
+    citizen,
+    desk,
+    ids,
+    incentives,
+    organiser,
+    people,
+    redemption,
+    releases,
+    scoring,
+    sources,
+    volunteering,
+)
 from api.graphql.context import Context, Info
-from api.graphql.products import merchant_of, organisation_of, product_of
+from api.graphql.products import merchant_of, organisation_of, visible_product
 from api.graphql.programmes import programme_of
-from api.graphql.rule_sets import rule_set_of
+from api.graphql.rule_sets import visible_rule_set
 from api.graphql.types import Node
 from domain.errors import NotAllowed, NotFound
 
 PUBLISHED: Final[Mapping[str, Callable[[Context, int], Node]]] = {
     "programme": programme_of,
-    "rule_set": rule_set_of,
-    "product": product_of,
+    "rule_set": visible_rule_set,
+    "product": visible_product,
     "merchant": merchant_of,
     "organisation": organisation_of,
 }
@@ -31,6 +43,7 @@ LOADED: Final[Mapping[str, str]] = {
     **volunteering.NODES,
     **organiser.NODES,
     **sources.NODES,
+    **releases.NODES,
 }
 
 
@@ -51,6 +64,8 @@ async def _find(info: Info, text: str) -> Node | None:
     kind, key = ids.opened(context.vault, text)
     async with context.reading() as unit:
         if kind in PUBLISHED:
+            if kind == "programme":
+                await context.view.load_below(info, unit, "Programme")
             return _published(context, kind, key[0])
         if kind not in LOADED:
             raise NotFound

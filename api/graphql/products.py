@@ -110,6 +110,14 @@ def product_of(context: Context, product_id: int) -> Product:
     return found
 
 
+def visible_product(context: Context, product_id: int) -> Product:
+    """The same, if the caller may know of it: drafts are for the office. Raises: KeyError."""
+    known = context.reference.products[product_id]
+    if not known.released and not context.runs(known.programme_id):
+        raise KeyError(product_id)
+    return product_of(context, product_id)
+
+
 def merchant_of(context: Context, organisation_id: int) -> Merchant:
     """The shop or utility of this number, in the language of the request."""
     known = context.reference.organisations[organisation_id]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import strawberry
 
+from api.graphql.consultations import CONSULTATIONS, ConsultationsOfProgramme
 from api.graphql.context import Context, Info
-from api.graphql.products import Merchant, Product, merchant_of, places, product_of
+from api.graphql.products import Merchant, Product, merchant_of, places, product_of, visible_product
 from api.graphql.reference import KnownOrganisation, KnownProgramme
 from api.graphql.rule_sets import RuleSet, ScoringItem, item_of, rule_set_of
 from api.graphql.types import Connection, Node, connect
@@ -44,7 +45,7 @@ class CatalogueEntry:
 
 
 @strawberry.type(description="One city's programme.")
-class Programme(Node):
+class Programme(ConsultationsOfProgramme, Node):
     known: strawberry.Private[KnownProgramme]
     code: str
     name: str = strawberry.field(description="In the language of the request (Accept-Language), zh-CN by default.")
@@ -76,6 +77,9 @@ class Programme(Node):
         return catalogue_entries(info.context, self.known)
 
 
+SECTIONS = (CONSULTATIONS,)
+
+
 @strawberry.input(description="A place to look around. Used for the answer, never stored.")
 class GeoInput:
     lat: float
@@ -87,21 +91,25 @@ class GeoInput:
 class ProgrammesQuery:
     @strawberry.field(description="All programmes.")
     async def programmes(self, info: Info) -> list[Programme]:
-        async with info.context.reading():
+        async with info.context.reading() as unit:
+            await info.context.view.load_below(info, unit, "Programme")
             return [programme_of(info.context, number) for number in info.context.reference.programmes]
 
     @strawberry.field(description="One programme by its code; null when there is none.")
     async def programme(self, info: Info, code: str) -> Programme | None:
-        async with info.context.reading():
+        async with info.context.reading() as unit:
             number = info.context.reference.codes.get(code)
-            return None if number is None else programme_of(info.context, number)
+            if number is None:
+                return None
+            await info.context.view.load_below(info, unit, "Programme")
+            return programme_of(info.context, number)
 
     @strawberry.field(description="One product by its id, an earlier version as well; null when there is none.")
     async def product(self, info: Info, id: strawberry.ID) -> Product | None:  # noqa: A002
         async with info.context.reading():
             try:
                 (number,) = info.context.unseal("product", id)
-                return product_of(info.context, number)
+                return visible_product(info.context, number)
             except (NotFound, KeyError):
                 return None
 
@@ -147,6 +155,7 @@ def _programme(context: Context, known: KnownProgramme) -> Programme:
     settings = known.settings
     return Programme(
         id=context.seal("programme", known.id),
+        number=known.id,
         known=known,
         code=settings.code,
         name=context.speak(settings.name),

@@ -98,13 +98,21 @@ class RuleSet(Node):
 
 
 def rule_set_of(context: Context, rule_set_id: int) -> RuleSet:
-    """The published rule set of this number."""
+    """The rule set of this number."""
     key = ("rule_set", context.language, rule_set_id)
     derived = context.reference.derived
     if key not in derived:
         derived[key] = _rule_set(context, context.reference.rule_sets[rule_set_id])
     found: RuleSet = derived[key]
     return found
+
+
+def visible_rule_set(context: Context, rule_set_id: int) -> RuleSet:
+    """The same, if the caller may know of it: drafts are for the office. Raises: KeyError."""
+    known = context.reference.rule_sets[rule_set_id]
+    if not known.public and not context.runs(known.programme_id):
+        raise KeyError(rule_set_id)
+    return rule_set_of(context, rule_set_id)
 
 
 def item_of(context: Context, rule_set_id: int, code: str) -> ScoringItem | None:

@@ -14,9 +14,12 @@ from api.graphql import (
     desk,
     incentives,
     look_up,
+    office,
     organiser,
     people,
+    programmes,
     redemption,
+    releases,
     scoring,
     sources,
     volunteering,
@@ -27,11 +30,14 @@ from api.graphql.feed import Subscription
 from api.graphql.look_up import LookUpMutation
 from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
+from api.graphql.offering import ProductsMutation
+from api.graphql.office import OfficeQuery
 from api.graphql.organiser import OrganiserQuery
 from api.graphql.people import AccessEvent, Consent
 from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
 from api.graphql.redemption import PresentMutation
+from api.graphql.releasing import RulesMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.sources import SourceMutation, SourceQuery
 from api.graphql.types import SCALARS
@@ -39,6 +45,9 @@ from api.graphql.view import View
 from api.graphql.volunteering import VolunteeringQuery
 
 SECTIONS: Final = (
+    *programmes.SECTIONS,
+    *office.SECTIONS,
+    *releases.SECTIONS,
     *citizen.SECTIONS,
     *people.SECTIONS,
     *scoring.SECTIONS,
@@ -53,7 +62,16 @@ SECTIONS: Final = (
 
 
 @strawberry.type
-class Query(ProgrammesQuery, CitizenQuery, VolunteeringQuery, OrganiserQuery, DeskQuery, SourceQuery, NodeQuery):
+class Query(
+    ProgrammesQuery,
+    CitizenQuery,
+    VolunteeringQuery,
+    OrganiserQuery,
+    DeskQuery,
+    SourceQuery,
+    OfficeQuery,
+    NodeQuery,
+):
     pass
 
 
@@ -66,6 +84,8 @@ class Mutation(
     DeskMutation,
     SourceMutation,
     LookUpMutation,
+    RulesMutation,
+    ProductsMutation,
 ):
     pass
 

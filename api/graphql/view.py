@@ -223,8 +223,7 @@ class View:
         subject = subject or subject_of(info.context, unit)
         walk = _Walk(view=self, info=info, subject=subject, key=key)
         root = walk.ask(self._sections[type_name, None], {}, ())
-        kind = cast("GraphQLObjectType", self._schema.type_map[type_name])
-        walk.descend(kind, [FieldDetails(node, None) for node in info._raw_info.field_nodes], place(info.path))
+        self._descend(walk, type_name)
         columns = await _run(unit, walk.fragments, subject)
         value = root.value(columns)
         if value is not None:
@@ -232,6 +231,18 @@ class View:
             info.context.loaded |= walk.refused
             value = root.asked.section.read(value, root.asked)
         return value
+
+    async def load_below(self, info: Info, unit: Unit, type_name: str) -> None:
+        """What this field selects below objects that are at hand: in one statement, or none where nothing is read."""
+        walk = _Walk(view=self, info=info, subject=subject_of(info.context, unit), key=())
+        self._descend(walk, type_name)
+        columns = await _run(unit, walk.fragments, walk.subject) if walk.fragments else ()
+        info.context.loaded |= {question.path: question.value(columns) for question in walk.questions}
+        info.context.loaded |= walk.refused
+
+    def _descend(self, walk: "_Walk", type_name: str) -> None:
+        info, kind = walk.info, cast("GraphQLObjectType", self._schema.type_map[type_name])
+        walk.descend(kind, [FieldDetails(node, None) for node in info._raw_info.field_nodes], place(info.path))
 
     def section(self, type_name: str, field_name: str) -> Section[Any] | None:
         """How this field is read, where it takes SQL."""

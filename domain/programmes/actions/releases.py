@@ -108,12 +108,14 @@ async def open_consultation(
     return await _done(session, actor, now, release=release, action="open_consultation", key=key)
 
 
-async def comment(session: AsyncSession, actor: Actor, now: datetime, *, version: int, text: str, key: UUID) -> None:
-    """Keeps what a signed-in person says about a draft. Raises: NotFound, InvalidInput, CapacityFull."""
+async def comment(
+    session: AsyncSession, actor: Actor, now: datetime, *, version: int, text: str, key: UUID
+) -> datetime:
+    """Keeps what a signed-in person says about a draft; gives when. Raises: NotFound, InvalidInput, CapacityFull."""
     request = {"programme": actor.programme_id, "version": version, "text": text}
-    operation = "commentOnRuleSet"
-    if await idempotency.claim(session, actor, now, key=key, operation=operation, request=request) is not None:
-        return
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="commentOnRuleSet", request=request)
+    if earlier is not None:
+        return datetime.fromisoformat(str(earlier["at"]))
     if actor.person_id is None:
         raise NotFound
     body = rules.check_text(text, "text")
@@ -130,7 +132,8 @@ async def comment(session: AsyncSession, actor: Actor, now: datetime, *, version
             )
         )
     await releases.add_comment(session, now, rule_set_id=release.id, person_id=actor.person_id, body=body)
-    await idempotency.bind(session, actor, key=key, result={"id": release.id, "at": now.isoformat()})
+    await idempotency.bind(session, actor, key=key, result={"at": now.isoformat()})
+    return now
 
 
 async def start_dry_run(session: AsyncSession, actor: Actor, now: datetime, *, version: int, key: UUID) -> int:
