@@ -45,15 +45,26 @@ def cluster_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+async def empty(folder: Path) -> None:
+    """Deletes every row, and puts the clock right."""
+    connection = await asyncpg.connect(superuser_url(folder).replace("+asyncpg", ""))
+    await connection.execute(EMPTY)
+    await connection.close()
+
+
 @pytest.fixture(scope="module", autouse=True)
 async def emptied(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     """Each file of tests finds a migrated and empty database, if it asks for one at all."""
     yield
     folder = request.config.stash.get(RUNNING, None)
     if folder is not None:
-        connection = await asyncpg.connect(superuser_url(folder).replace("+asyncpg", ""))
-        await connection.execute(EMPTY)
-        await connection.close()
+        await empty(folder)
+
+
+@pytest.fixture
+async def fresh(urls: Urls, cluster_folder: Path) -> None:
+    """A single test finds the database empty."""
+    await empty(cluster_folder)
 
 
 @pytest.fixture(scope="session")
