@@ -171,11 +171,22 @@ class Reception:
         self._source_id = caller.organisation_id or 0
         self._lines = Lines()
         self._waiting: list[Line] = []
-        # Closed by the answer that reads it, or when nobody holds it any more.
+        # Closed by the answer that reads it, or when there is none.
         self._refusals: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_KEPT_BYTES)  # noqa: SIM115
 
     async def receive(self, request: Request) -> Response:
         """Takes everything up to the end or the limit. Raises: MachineRefused when it is cut off on the way."""
+        try:
+            run = await self._take_all(request)
+        except BaseException:
+            self._refusals.close()
+            raise
+        counts = {"accepted": run.accepted, "duplicates": run.duplicates, "refused": run.refused}
+        self._refusals.seek(0)
+        lines = _all(json.dumps(counts).encode() + b"\n", self._refusals)
+        return StreamingResponse(lines, media_type=NDJSON, headers=_NO_STORE)
+
+    async def _take_all(self, request: Request) -> Run:
         async with self._database.transaction(self._caller) as unit:
             await imports.desk_of(unit.session, unit.now, source_id=self._source_id)
             run = await imports.begin_run(
@@ -197,7 +208,7 @@ class Reception:
             run = await self._take(run)
         async with self._database.transaction(self._caller) as unit:
             await imports.finish_run(unit.session, unit.actor, unit.now, run=run, source_id=self._source_id)
-        return self._answer(run)
+        return run
 
     async def _take(self, run: Run) -> Run:
         lines, self._waiting = self._waiting[:_CHUNK_LINES], self._waiting[_CHUNK_LINES:]
@@ -209,12 +220,6 @@ class Reception:
         for index, refusal in delivered.refused:
             self._refusals.write(refusal_line(chunk.numbers[index], refusal))
         return run
-
-    def _answer(self, run: Run) -> Response:
-        counts = {"accepted": run.accepted, "duplicates": run.duplicates, "refused": run.refused}
-        head = json.dumps(counts).encode() + b"\n"
-        self._refusals.seek(0)
-        return StreamingResponse(_all(head, self._refusals), media_type=NDJSON, headers=_NO_STORE)
 
 
 def _all(head: bytes, refusals: IO[bytes]) -> Iterator[bytes]:

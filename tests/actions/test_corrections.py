@@ -315,6 +315,13 @@ async def test_a_reason_is_given(city: Departments, reason: str) -> None:
     assert refused.value.field == "reason"
 
 
+async def test_a_reference_that_no_database_could_hold_is_refused(city: Departments) -> None:
+    clerk = await city.clerk()
+    with pytest.raises(InvalidInput) as refused:
+        await withdraw(city, clerk, "\ud800")
+    assert refused.value.field == "sourceRef"
+
+
 async def test_the_same_key_corrects_once(city: Departments) -> None:
     clerk, person = await city.clerk(), await city.person()
     record, key = delivery(city, person), uuid4()
