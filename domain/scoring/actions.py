@@ -105,7 +105,7 @@ async def deliver_records(
     records = [record_of(delivery, book, vault) for delivery in new]
     kept = await writing.keep_records(session, now, programme_id=programme_id, source_id=source_id, records=records)
     if announce and kept:
-        await _announce(session, now, book, records, about=(programme_id, rule_set_id, source_id), kept=kept)
+        await announce_kept(session, now, book, records, about=(programme_id, rule_set_id, source_id), kept=kept)
     await rescore(
         session,
         now,
@@ -124,7 +124,7 @@ async def deliver_records(
     return delivered
 
 
-async def _announce(
+async def announce_kept(
     session: AsyncSession,
     now: datetime,
     book: RuleBook,

@@ -212,6 +212,19 @@ async def test_a_demerit_that_is_withdrawn_leaves_nothing_behind_in_the_score(ci
     assert await lines(city, person) == []
 
 
+async def test_a_corrected_demerit_is_announced_and_waits_again(city: Departments) -> None:
+    clerk, person = await city.clerk(UTILITIES), await city.person()
+    day = (city.today - timedelta(days=60)).isoformat()
+    debt = delivery(
+        city, person, item="utility-debt-judgment", occurredOn=day, determinedOn=day, endedOn=None, documentId="J-5"
+    )
+    await deliver(city, clerk, debt)
+    await turn(city, debt, "ACTIVE")
+    await correct(city, clerk, debt.source_ref, replace(debt, document_id="J-6"))
+    assert await city.points(person) == BASE
+    assert [(line.state, line.points) for line in await lines(city, person)] == [("ANNOUNCED", 0)]
+
+
 async def test_when_the_first_report_of_a_fact_is_withdrawn_the_second_counts(city: Departments) -> None:
     clerk, person = await city.clerk(), await city.person()
     reports = [delivery(city, person) for _ in range(2)]

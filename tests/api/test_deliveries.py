@@ -93,6 +93,23 @@ async def test_a_record_is_corrected_and_withdrawn(city: Departments, server: Ci
         assert (unknown["errorCode"], unknown["inputField"]) == ("NOT_FOUND", "sourceRef")
 
 
+async def test_a_stored_score_that_is_out_of_date_is_shown_to_nobody(city: Departments, server: City) -> None:
+    clerk, person = await city.clerk(), await city.person()
+    async with server.client(clerk) as client:
+        await client.ask(IMPORT, records=[city.record(person)], key=str(uuid4()))
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        stale = text("""
+            UPDATE score SET points = 7, as_of = as_of - 9, valid_until = as_of - 1
+            FROM citizen AS c JOIN person AS p ON p.id = c.person_id
+            WHERE c.id = citizen_id AND p.subject = :subject
+            RETURNING c.person_id
+        """)
+        [number] = (await unit.session.execute(stale, {"subject": person})).scalars()
+    citizen = Caller(role=Role.CITIZEN, person_id=number, programme="rongcheng")
+    async with server.client(citizen) as client:
+        assert (await client.ask("{ me { score { points } } }"))["score"]["points"] == BASE + 1
+
+
 async def test_the_desk_shows_the_departments_own_catalogue_and_deliveries(city: Departments, server: City) -> None:
     clerk, other, person = await city.clerk(CIVIL), await city.clerk(), await city.person()
     async with server.client(clerk) as client:
