@@ -8,14 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from department import BASE, CIVIL, CULTURE, DOCUMENT, Departments, city, refusals, write_lines
+from department import BASE, CIVIL, CULTURE, DOCUMENT, ISSUER, Departments, city, refusals, write_lines
 from sqlalchemy import text
 
 from api.errors import CannotStart
 from api.importing import FileImport
-from domain.actor import ANONYMOUS
+from domain.actor import ANONYMOUS, Role
 from domain.errors import NotAllowed
-from domain.people.queries import dwellings
+from domain.people.actions import joining
+from domain.people.settlement import caller_of
 from domain.scoring.rules.delivered_lines import MAX_LINE_BYTES
 
 __all__ = ["city"]
@@ -245,12 +246,15 @@ def dwelling(person: str, place: str, since: str, **given: str) -> dict[str, Any
     return {"citizenRef": person, "dwellingRef": place, "sourceRef": str(uuid4()), "since": since, **given}
 
 
-async def counted_for(city: Departments, person: str, first_day: str) -> bytes | None:
-    """The dwelling that counts in a window with this first day."""
-    citizen = await city.value("SELECT CAST(:citizen AS integer)", person)
-    async with city.worker.reading(ANONYMOUS) as unit:
-        day = city.today.fromisoformat(first_day)
-        return await dwellings.dwelling_in_window(unit.session, citizen_id=citizen, first_day=day)
+DWELLINGS = """
+    SELECT array_agg(ARRAY[CAST(h.since AS text), encode(h.dwelling, 'hex')] ORDER BY h.since)
+    FROM household AS h WHERE h.citizen_id = :citizen
+"""
+
+
+def digest(city: Departments, place: str) -> str:
+    """How a dwelling is kept."""
+    return city.worker.vault.digest("dwelling", DOCUMENT.code, place).hex()
 
 
 async def test_a_dwelling_is_kept_as_a_keyed_digest_of_those_who_agreed_to_it(
@@ -261,21 +265,42 @@ async def test_a_dwelling_is_kept_as_a_keyed_digest_of_those_who_agreed_to_it(
     lines = [dwelling(one, "海滨路1号", "2025-01-01") for one in (member, unasked, stranger)]
     run = await city.take(write_lines(tmp_path / "a.ndjson", *lines), kind="dwellings")
     assert (run.accepted, run.duplicates, run.refused) == (3, 0, 0)
-    digest = city.worker.vault.digest("dwelling", DOCUMENT.code, "海滨路1号")
-    assert await counted_for(city, member, "2025-06-01") == digest
-    count = "SELECT count(*) FROM household AS h WHERE h.citizen_id = :citizen"
-    assert [await city.value(count, one) for one in (member, unasked, stranger)] == [1, 0, 0]
+    kept = [await city.value(DWELLINGS, one) for one in (member, unasked, stranger)]
+    assert kept == [[["2025-01-01", digest(city, "海滨路1号")]], None, None]
 
 
-async def test_a_move_counts_from_the_next_window(city: Departments, tmp_path: Path) -> None:
+async def test_a_move_is_kept_with_its_day_and_a_day_has_one_dwelling(city: Departments, tmp_path: Path) -> None:
     person = await city.person()
-    lines = [dwelling(person, "旧居", "2024-05-01"), dwelling(person, "新居", "2025-12-20")]
+    lines = [
+        dwelling(person, "旧居", "2024-05-01"),
+        dwelling(person, "误报", "2025-12-20"),
+        dwelling(person, "新居", "2025-12-20"),
+    ]
     await city.take(write_lines(tmp_path / "a.ndjson", *lines), kind="dwellings")
-    old, new = (city.worker.vault.digest("dwelling", DOCUMENT.code, place) for place in ("旧居", "新居"))
-    assert await counted_for(city, person, "2025-11-15") == old
-    assert await counted_for(city, person, "2026-01-01") == new
-    # Whoever was linked after a window began lives, for that window, where they lived first.
-    assert await counted_for(city, person, "2024-01-01") == old
+    assert await city.value(DWELLINGS, person) == [
+        ["2024-05-01", digest(city, "旧居")],
+        ["2025-12-20", digest(city, "新居")],
+    ]
+
+
+@pytest.mark.parametrize("purpose", ["household", None])
+async def test_where_somebody_lived_is_forgotten_when_they_take_it_back_or_leave(
+    city: Departments, tmp_path: Path, purpose: str | None
+) -> None:
+    person = await city.person()
+    await city.take(write_lines(tmp_path / "a.ndjson", dwelling(person, "海滨路3号", "2025-01-01")), kind="dwellings")
+    assert await city.value(DWELLINGS, person) is not None
+    async with city.worker.reading(ANONYMOUS) as unit:
+        caller = await caller_of(
+            unit.session, issuer=ISSUER, subject=person, role=Role.CITIZEN, programme=DOCUMENT.code
+        )
+    assert caller is not None
+    async with city.acting(caller) as unit:
+        if purpose is None:
+            await joining.withdraw(unit.session, unit.actor, unit.now, key=uuid4())
+        else:
+            await joining.withdraw_consent(unit.session, unit.actor, unit.now, purpose=purpose, key=uuid4())
+    assert await city.value(DWELLINGS, person) is None
 
 
 async def test_a_register_sent_again_links_who_has_joined_since(city: Departments, tmp_path: Path) -> None:
@@ -291,7 +316,7 @@ async def test_a_register_sent_again_links_who_has_joined_since(city: Department
         await unit.session.execute(agree, values)
     run = await city.take(path, kind="dwellings")
     assert (run.accepted, run.duplicates, run.refused) == (0, 1, 0)
-    assert await counted_for(city, person, "2025-06-01") is not None
+    assert await city.value(DWELLINGS, person) == [["2025-01-01", digest(city, "海滨路2号")]]
 
 
 async def test_dwellings_are_read_as_strictly_as_records(city: Departments, tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from domain.consent import actions as consent
 from domain.consent.actions import whose
 from domain.errors import AlreadyDecided, ConsentRequired, NotAllowed, RuleRefused
 from domain.people import queries
-from domain.people.queries import NewCitizen
+from domain.people.queries import NewCitizen, dwellings
 from domain.people.rules import ADULT, age_on, cohort_of
 from domain.values import words
 from domain.vault import Vault
 
 SCORE = "score"
 VOLUNTEERING = "volunteering"
+HOUSEHOLD = "household"
 # What the issuer does not say is taken as the weaker of the two.
 _REGISTRATION = "PERMIT"
 
@@ -102,6 +103,8 @@ async def withdraw_consent(session: AsyncSession, actor: Actor, now: datetime, *
     purposes = await consent.take_back(session, actor, now, purposes=[purpose])
     if purpose == SCORE:
         await _forget_score(session, actor)
+    if purpose == HOUSEHOLD and actor.citizen_id is not None:
+        await dwellings.forget_dwellings(session, citizen_id=actor.citizen_id)
     return await _bind_end(session, actor, now, key=key, purposes=purposes)
 
 
@@ -120,6 +123,7 @@ async def withdraw(session: AsyncSession, actor: Actor, now: datetime, *, key: U
     if here is None or not here.joined:
         raise NotAllowed(_JOIN_FIRST)
     await _forget_score(session, actor)
+    await dwellings.forget_dwellings(session, citizen_id=here.id)
     await queries.leave(session, citizen_id=here.id, now=now)
     standing = await consent.standing(session, actor)
     ending = [purpose for purpose in standing if purpose != VOLUNTEERING]

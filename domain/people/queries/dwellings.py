@@ -19,14 +19,6 @@ _KEEP = text("""
     ON CONFLICT ON CONSTRAINT household_pkey DO UPDATE SET dwelling = excluded.dwelling
         WHERE h.dwelling <> excluded.dwelling
 """)
-# The dwelling of the window's first day; who was linked later lives, for that window, where they lived first.
-_DWELLING = text("""
-    SELECT h.dwelling
-    FROM household AS h
-    WHERE h.citizen_id = :citizen
-    ORDER BY h.since <= CAST(:day AS date) DESC, abs(h.since - CAST(:day AS date))
-    LIMIT 1
-""")
 _FORGET = text("DELETE FROM household WHERE citizen_id = :citizen")
 
 
@@ -46,13 +38,6 @@ async def keep_dwellings(
         "dwellings": list(dwellings),
     }
     await session.execute(_KEEP, params=values)
-
-
-async def dwelling_in_window(session: AsyncSession, *, citizen_id: int, first_day: date) -> bytes | None:
-    """The dwelling for which a window that begins on this day is counted; None when none is known."""
-    values = {"citizen": citizen_id, "day": first_day}
-    dwelling: bytes | None = (await session.execute(_DWELLING, params=values)).scalar_one_or_none()
-    return dwelling
 
 
 async def forget_dwellings(session: AsyncSession, *, citizen_id: int) -> None:
