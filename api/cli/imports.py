@@ -84,7 +84,13 @@ async def _import(
 async def organisation_id(database: WorkerDatabase, programme: str, code: str) -> int:
     """The number behind the two codes. Raises: CannotStart."""
     async with database.reading(ANONYMOUS) as unit:
-        found = await programmes.organisation(unit.session, programme=programme, code=code)
-    if found is None:
-        raise CannotStart(f"Programme {programme!r} has no organisation {code!r}: check the two codes.")
-    return int(found.id)
+        known = {row.code: row.id for row in await programmes.programmes(unit.session)}
+        places = await programmes.organisations(unit.session)
+    if programme not in known:
+        raise CannotStart(f"There is no programme {programme!r}: take one of {', '.join(sorted(known))}.")
+    here = [place for place in places if place.programme_id == known[programme]]
+    for place in here:
+        if place.code == code:
+            return int(place.id)
+    departments = ", ".join(sorted(place.code for place in here if place.kind == "DEPARTMENT"))
+    raise CannotStart(f"{programme} has no organisation {code!r}: its departments are {departments}.")
