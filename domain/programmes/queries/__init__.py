@@ -45,18 +45,6 @@ _DESK = text("""
       AND (s.effective_until IS NULL
         OR s.effective_until > CAST(CAST(:now AS timestamptz) AT TIME ZONE (p.content ->> 'timezone') AS date))
 """)
-_ORGANISATION = text("""
-    SELECT o.id, o.status
-    FROM organisation AS o
-    JOIN programme AS p ON p.id = o.programme_id
-    WHERE p.code = :programme
-      AND o.code = :organisation
-""")
-_WAS_PUBLISHED = text("""
-    SELECT EXISTS (
-        SELECT FROM rule_set AS r
-        WHERE r.programme_id = :programme AND r.status = 'PUBLISHED' AND r.content = CAST(:content AS jsonb))
-""")
 _SAVE_PROGRAMME = text("""
     INSERT INTO programme (code, content) VALUES (:code, CAST(:content AS jsonb))
     ON CONFLICT ON CONSTRAINT programme_code_key DO UPDATE SET content = excluded.content
@@ -160,12 +148,6 @@ async def items(session: AsyncSession) -> Sequence[Row[tuple[int, int, str]]]:
 async def desk(session: AsyncSession, now: datetime, *, organisation_id: int) -> Row[tuple[object, ...]] | None:
     """What a department may deliver by the rules in force: its programme, the day, and its items' codes."""
     return (await session.execute(_DESK, params={"organisation": organisation_id, "now": now})).one_or_none()
-
-
-async def organisation(session: AsyncSession, *, programme: str, code: str) -> Row[tuple[int, str]] | None:
-    """Number and status of an organisation by the two codes."""
-    values = {"programme": programme, "organisation": code}
-    return (await session.execute(_ORGANISATION, params=values)).one_or_none()
 
 
 async def save_programme(session: AsyncSession, *, code: str, content: Mapping[str, object]) -> int:
