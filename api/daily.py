@@ -25,6 +25,7 @@ from domain.programmes.rules.document import Product
 from domain.redemption.actions.upkeep import expire_presentations
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
+from domain.volunteering.actions.upkeep import escalate_overdue
 
 MORNING: Final = time(0, 5)
 _LOCK: Final = {"lock": 0x64617973}
@@ -84,7 +85,12 @@ async def turn_scores(database: WorkerDatabase, city: City, rule_set_id: int, da
             )
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets,)
+async def hand_over_services(session: AsyncSession, morning: Morning) -> None:
+    """The stretches of service that nobody has confirmed in time go to the office."""
+    await escalate_overdue(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
+
+
+DAILY: Final[Sequence[Job]] = (give_budgets, hand_over_services)
 
 Advance = Callable[[int, int], None]
 

@@ -5,12 +5,13 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.programmes import Programme, programme_of
 from api.graphql.releases import ReleasesOfOffice
+from api.graphql.sampling import SamplingOfOffice
 from api.graphql.view import Asked, Section
 from domain.values import Fragment
 
 
 @strawberry.type(description="The office of one programme.")
-class Office(ReleasesOfOffice):
+class Office(ReleasesOfOffice, SamplingOfOffice):
     programme: Programme
 
 

@@ -20,6 +20,7 @@ from api.graphql.volunteering import (
     hours,
     unsealed,
 )
+from domain.actor import Role
 from domain.errors import NotFound
 from domain.values import Fragment
 from domain.volunteering.queries import shapes
@@ -33,7 +34,10 @@ class EntryKind(Enum):
     IMPORT = "IMPORT"
 
 
-@strawberry.enum(description="What to look at twice. It is about the stretch, never a score of the person.")
+@strawberry.enum(
+    description="What to look at twice. It is about the stretch, never a score of the person. Shared devices, "
+    "impossible distances, bursts and hours beyond a cap hold a stretch back for the office."
+)
 class ServiceSignal(Enum):
     OVERLAP = "OVERLAP"
     DAILY_CAP = "DAILY_CAP"
@@ -45,7 +49,10 @@ class ServiceSignal(Enum):
     SAMPLED = "SAMPLED"
 
 
-@strawberry.type(description="Whom the organiser sees: a number and the name the volunteer goes by. Never a score.")
+@strawberry.type(
+    description="Whom the organiser sees: a number and the name the volunteer goes by. Never a score. The office sees "
+    "the number and no name."
+)
 class Participant:
     volunteer_number: str
     call_name: str
@@ -86,7 +93,10 @@ class OrganiserDesk:
     def events(self, info: Info, first: int | None = 20, after: str | None = None) -> Connection[OrganiserEvent]:
         return EVENTS.of(info)
 
-    @strawberry.field(description="Stretches that wait for confirmation by somebody else than the volunteer.")
+    @strawberry.field(
+        description="Stretches that wait for confirmation by somebody else than the volunteer, or for a second "
+        "signature."
+    )
     def awaiting_confirmation(
         self, info: Info, first: int | None = 50, after: str | None = None
     ) -> Connection[OrganiserService]:
@@ -106,10 +116,11 @@ class ConfirmedServices:
 
 
 def participant_of(shape: Any, context: Context) -> Participant:
-    """A volunteer as an organiser may know them."""
+    """A volunteer as an organiser may know them; the office judges a stretch by its number, without a name."""
+    named = context.caller.role is Role.ORGANISER
     return Participant(
         volunteer_number=shape["number"],
-        call_name=unsealed(context, "call_name", shape["key"], shape["call_name"]) or "",
+        call_name=(unsealed(context, "call_name", shape["key"], shape["call_name"]) or "") if named else "",
         minor=shape["minor"],
     )
 
@@ -184,7 +195,8 @@ def read_awaiting(rows: Any, asked: Asked) -> Connection[OrganiserService]:
 
 def build_services(asked: Asked) -> Fragment:
     """The stretches whose ids are the key."""
-    return shapes.desk_services_fragment(asked.name, organisation_id=_organisation(asked), service_ids=list(asked.key))
+    organisation_id = _organisation(asked) if asked.context.caller.role is Role.ORGANISER else None
+    return shapes.desk_services_fragment(asked.name, organisation_id=organisation_id, service_ids=list(asked.key))
 
 
 def build_event(asked: Asked) -> Fragment:

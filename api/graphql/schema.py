@@ -20,10 +20,12 @@ from api.graphql import (
     programmes,
     redemption,
     releases,
+    sampling,
     scoring,
     sources,
     volunteering,
 )
+from api.graphql.attendance import AttendanceMutation, GuardianMutation
 from api.graphql.citizen import CitizenQuery
 from api.graphql.desk import DeskMutation, DeskQuery
 from api.graphql.feed import Subscription
@@ -57,6 +59,7 @@ SECTIONS: Final = (
     *look_up.SECTIONS,
     *volunteering.SECTIONS,
     *organiser.SECTIONS,
+    *sampling.SECTIONS,
     *sources.SECTIONS,
 )
 
@@ -80,7 +83,9 @@ class Mutation(
     MembershipMutation,
     PresentMutation,
     VolunteerMutation,
+    GuardianMutation,
     OrganiserMutation,
+    AttendanceMutation,
     DeskMutation,
     SourceMutation,
     LookUpMutation,

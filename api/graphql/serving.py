@@ -35,6 +35,9 @@ class EventInput:
     capacity: int
     activity_type: str
     minimum_age: int | None = None
+    insured: bool = strawberry.field(
+        default=False, description="The volunteers are insured against accidents: needed for risky activities."
+    )
 
 
 @strawberry.type(description="Rotates every 30 seconds; 30 more are accepted.")
@@ -82,7 +85,7 @@ class VolunteerMutation:
 
     @strawberry.mutation(description="Takes a seat, or a place on the waiting list when there is none.")
     async def sign_up(self, info: Info, event_id: strawberry.ID, idempotency_key: UUID) -> SignUpResult:
-        number = _event_number(info.context, event_id)
+        number = event_number(info.context, event_id)
         async with info.context.transaction() as unit:
             terms = terms_of(info.context.programme(unit).settings)
             await actions.sign_up(unit.session, unit.actor, unit.now, terms=terms, event_id=number, key=idempotency_key)
@@ -91,7 +94,7 @@ class VolunteerMutation:
 
     @strawberry.mutation(description="Gives a seat back, which goes at once to whoever has waited longest.")
     async def cancel_sign_up(self, info: Info, event_id: strawberry.ID, idempotency_key: UUID) -> SignUpResult:
-        number = _event_number(info.context, event_id)
+        number = event_number(info.context, event_id)
         async with info.context.transaction() as unit:
             await actions.cancel_sign_up(unit.session, unit.actor, unit.now, event_id=number, key=idempotency_key)
             mine: SignUp = await info.context.view.load(info, unit, "SignUp", key=(number,))
@@ -99,14 +102,26 @@ class VolunteerMutation:
 
     @strawberry.mutation(
         description="Begins a stretch of service with the organiser's code, scanned or as eight digits. "
-        "`scannedAt`: for a code that was scanned without a network, at most 24 hours ago."
+        "`scannedAt`: for a code that was scanned without a network, at most 24 hours ago. `device`: an id that the "
+        "app made when it was installed, 16 to 200 characters; only a digest that compares one event's phones is kept."
     )
     async def check_in(
-        self, info: Info, code: str, idempotency_key: UUID, scanned_at: datetime | None = None
+        self,
+        info: Info,
+        code: str,
+        idempotency_key: UUID,
+        scanned_at: datetime | None = None,
+        device: str | None = None,
     ) -> ServiceResult:
         async with info.context.transaction() as unit:
             number = await actions.check_in(
-                unit.session, unit.actor, unit.now, code=code, scanned_at=scanned_at, key=idempotency_key
+                unit.session,
+                unit.actor,
+                unit.now,
+                code=code,
+                scanned_at=scanned_at,
+                key=idempotency_key,
+                device=device,
             )
             begun: Service = await info.context.view.load(info, unit, "Service", key=(number,))
             return begun
@@ -147,7 +162,7 @@ class OrganiserMutation:
         reason: str,
         idempotency_key: UUID,
     ) -> EventResult:
-        number = _event_number(info.context, id)
+        number = event_number(info.context, id)
         async with info.context.transaction() as unit:
             await actions.cancel_event(
                 unit.session, unit.actor, unit.now, event_id=number, reason=reason, key=idempotency_key
@@ -159,14 +174,16 @@ class OrganiserMutation:
         description="The code that volunteers scan, from half an hour before an event until two hours after it."
     )
     async def attendance_code(self, info: Info, event_id: strawberry.ID) -> AttendanceCodeResult:
-        number = _event_number(info.context, event_id)
+        number = event_number(info.context, event_id)
         async with info.context.transaction() as unit:
             shown = await actions.show_attendance_code(unit.session, unit.actor, unit.now, event_id=number)
         return AttendanceCode(
             code=shown.code, digits=shown.digits, svg=code_svg(shown.code), expires_at=shown.expires_at
         )
 
-    @strawberry.mutation(description="Confirms up to 100 stretches; each refusal is told apart.")
+    @strawberry.mutation(
+        description="Confirms up to 100 stretches; each refusal is told apart. The office confirms what waits for it."
+    )
     async def confirm_services(self, info: Info, ids: list[strawberry.ID], idempotency_key: UUID) -> ConfirmResult:
         context = info.context
         numbers, refused = _service_numbers(context, ids)
@@ -183,7 +200,10 @@ class OrganiserMutation:
             answer.refused = [*_refused(context, numbers, outcome.refused), *refused]
             return answer
 
-    @strawberry.mutation(description="Rejects a stretch, with a reason that its volunteer reads.")
+    @strawberry.mutation(
+        description="Rejects a stretch, with a reason that its volunteer reads. The office may also reject what was "
+        "confirmed and drawn as a sample: its points go with it."
+    )
     async def reject_service(
         self,
         info: Info,
@@ -191,21 +211,27 @@ class OrganiserMutation:
         reason: str,
         idempotency_key: UUID,
     ) -> OrganiserServiceResult:
-        number = _service_number(info.context, id)
+        number = service_number(info.context, id)
         async with info.context.transaction() as unit:
             await actions.reject_service(
-                unit.session, unit.actor, unit.now, service_id=number, reason=reason, key=idempotency_key
+                unit.session,
+                unit.actor,
+                unit.now,
+                terms=terms_of(info.context.programme(unit).settings),
+                service_id=number,
+                reason=reason,
+                key=idempotency_key,
             )
             rejected: OrganiserService = await info.context.view.load(info, unit, "OrganiserService", key=(number,))
             return rejected
 
 
-def _event_number(context: Context, text: str) -> int:
+def event_number(context: Context, text: str) -> int:
     """Events go by the id that everybody sees, or by that of the organiser's desk."""
     return _only(ids.unseal(context.vault, ("event", "organiser_event"), text))
 
 
-def _service_number(context: Context, text: str) -> int:
+def service_number(context: Context, text: str) -> int:
     """Stretches go by the id of the organiser's desk, or by the one on the volunteer's phone."""
     return _only(ids.unseal(context.vault, ("organiser_service", "service"), text))
 
@@ -224,7 +250,7 @@ def _service_numbers(
     refused: list[RefusedService] = []
     for text in texts:
         try:
-            numbers[_service_number(context, text)] = text
+            numbers[service_number(context, text)] = text
         except NotFound as error:
             refused.append(RefusedService(id=text, error=user_error(error, context.language)))
     return numbers, refused

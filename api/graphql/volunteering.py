@@ -37,7 +37,11 @@ class SignUpStatus(Enum):
     ABSENT = "ABSENT"
 
 
-@strawberry.enum(description="How far a stretch of service has come. Only CONFIRMED counts.")
+@strawberry.enum(
+    description="How far a stretch of service has come. Only CONFIRMED counts. CORRECTED: confirmed once, and taken "
+    "away since; ESCALATED: nobody has confirmed in time, so the office does; LAPSED: without a check-out, or without "
+    "a second signature."
+)
 class ServiceStatus(Enum):
     CHECKED_IN = "CHECKED_IN"
     AWAITING_COUNTERSIGNATURE = "AWAITING_COUNTERSIGNATURE"
@@ -68,7 +72,20 @@ class VolunteerEvent(Node):
     capacity: int
     free: int
     status: EventStatus
+    minimum_age: int | None = strawberry.field(description="In whole years on the day of the event.")
+    insured: bool = strawberry.field(description="Whether the organiser has insured the volunteers against accidents.")
     my_sign_up: SignUp | None = strawberry.field(description="Null for a caller who is not a volunteer.", default=None)
+
+
+@strawberry.type(description="One change of a stretch of service. It stands for good.")
+class ServiceStep:
+    at: datetime
+    by: str = strawberry.field(description="The role that made the change: organiser, officer, or worker for time.")
+    from_: ServiceStatus | None = strawberry.field(name="from")
+    to: ServiceStatus
+    hours_before: float | None
+    hours: float | None
+    reason: str | None = strawberry.field(description="Only its volunteer can read it.")
 
 
 @strawberry.type(
@@ -82,12 +99,16 @@ class Service(Node):
     until: datetime | None
     hours: float | None = strawberry.field(description="Time actually given, in quarters of an hour.")
     status: ServiceStatus
-    reason: str | None = strawberry.field(description="Why it was rejected.")
+    reason: str | None = strawberry.field(description="Why it was rejected, corrected or entered by hand.")
     confirm_by: date | None
 
     @strawberry.field(description="What it gave, once confirmed and when the volunteer has a score.")
     def points(self, info: Info) -> int | None:
         return POINTS.of(info).get(self.number)
+
+    @strawberry.field(description="What became of it, oldest first; corrections keep what was there before.")
+    def history(self, info: Info) -> list[ServiceStep]:
+        return HISTORY.of(info).get(self.number, [])
 
 
 @strawberry.type(description="A volunteer: a number, confirmed hours and stars. No score is needed.")
@@ -121,6 +142,8 @@ def event_of(shape: Any, context: Context) -> VolunteerEvent:
         capacity=shape["capacity"],
         free=shape["free"],
         status=EventStatus(shape["status"]),
+        minimum_age=shape["minimum_age"],
+        insured=shape["insured"],
     )
     mine = shape["mine"]
     if mine is not None:
@@ -141,6 +164,19 @@ def service_of(shape: Any, context: Context) -> Service:
         status=ServiceStatus(shape["status"]),
         reason=unsealed(context, "reason", shape["key"], shape["reason"]),
         confirm_by=day(shape["confirm_by"]),
+    )
+
+
+def step_of(shape: Any, context: Context) -> ServiceStep:
+    """One line of a stretch's history."""
+    return ServiceStep(
+        at=datetime.fromisoformat(shape["at"]),
+        by=shape["role"],
+        from_=None if shape["from"] is None else ServiceStatus(shape["from"]),
+        to=ServiceStatus(shape["to"]),
+        hours_before=hours(shape["from_minutes"]),
+        hours=hours(shape["to_minutes"]),
+        reason=unsealed(context, "reason", shape["key"], shape["reason"]),
     )
 
 
@@ -224,6 +260,14 @@ POINTS: Section[dict[int, int]] = Section(
     build=lambda asked: shapes.service_points_fragment(),
     read=lambda shape, asked: {int(number): points for number, points in shape.items()},
 )
+HISTORY: Section[dict[int, list[ServiceStep]]] = Section(
+    "Service",
+    "history",
+    build=lambda asked: shapes.histories_fragment(),
+    read=lambda shape, asked: {
+        int(number): [step_of(step, asked.context) for step in steps] for number, steps in shape.items()
+    },
+)
 EVENT = Section(
     "VolunteerEvent",
     None,
@@ -242,7 +286,7 @@ SERVICE = Section(
     build=lambda asked: shapes.service_fragment(asked.name, service_id=asked.key[0]),
     read=lambda shape, asked: service_of(shape, asked.context),
 )
-SECTIONS = (VOLUNTEERING, OF_CITIZEN, SIGN_UPS, LOG, POINTS, EVENT, SIGN_UP, SERVICE)
+SECTIONS = (VOLUNTEERING, OF_CITIZEN, SIGN_UPS, LOG, POINTS, HISTORY, EVENT, SIGN_UP, SERVICE)
 NODES = {"volunteering": "Volunteering", "event": "VolunteerEvent", "service": "Service"}
 
 

@@ -19,6 +19,13 @@ class Kind(StrEnum):
     EXPIRY_COMING = "EXPIRY_COMING"
     RULES_CHANGED = "RULES_CHANGED"
     LOOKED_UP = "LOOKED_UP"
+    EVENT_CHANGED = "EVENT_CHANGED"
+    EVENT_CANCELLED = "EVENT_CANCELLED"
+    SERVICE_REJECTED = "SERVICE_REJECTED"
+    SERVICE_CORRECTED = "SERVICE_CORRECTED"
+    SERVICE_VOIDED = "SERVICE_VOIDED"
+    SERVICE_ESCALATED = "SERVICE_ESCALATED"
+    CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,13 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.EXPIRY_COMING: words("您的部分记录即将到期", "Some of your records are about to end"),
     Kind.RULES_CHANGED: words("计分规则将有变化", "The scoring rules will change"),
     Kind.LOOKED_UP: words("有工作人员查看了您的档案", "Somebody at the office has looked at your file"),
+    Kind.EVENT_CHANGED: words("您报名的活动有变化", "An event that you signed up for has changed"),
+    Kind.EVENT_CANCELLED: words("您报名的活动已取消", "An event that you signed up for was called off"),
+    Kind.SERVICE_REJECTED: words("一段志愿服务未获确认", "A stretch of service was not confirmed"),
+    Kind.SERVICE_CORRECTED: words("一段志愿服务的时长已更正", "The hours of a stretch of service were corrected"),
+    Kind.SERVICE_VOIDED: words("一段志愿服务已撤销", "A stretch of service no longer stands"),
+    Kind.SERVICE_ESCALATED: words("一段志愿服务已转交项目办公室", "A stretch of service went to the programme office"),
+    Kind.CERTIFICATE_REVOKED: words("一份志愿服务记录已撤销", "One of your volunteer records was revoked"),
 }
 BODIES: Final[Mapping[Kind, Words]] = {
     Kind.RECORD_ANNOUNCED: words(
@@ -72,6 +86,36 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "{who}因“{purpose}”查看了您的档案。详情见访问记录。如果不是您办理的业务,请对这次访问提出异议。",
         "{who} has looked at your file for {purpose}. The access log has the details. If this was not about you,"
         " object to the access.",
+    ),
+    Kind.EVENT_CHANGED: words(
+        "“{title}”的时间、地点或内容有变化。请查看活动;不便参加的,可以取消报名。",
+        "Time, place or content of {title} have changed. Look at the event, and cancel if it no longer suits you.",
+    ),
+    Kind.EVENT_CANCELLED: words(
+        "“{title}”已取消,原因:{reason}。您的报名已结束,可以选择其他活动。",
+        "{title} was called off: {reason}. Your sign-up has ended; other events are open.",
+    ),
+    Kind.SERVICE_REJECTED: words(
+        "“{title}”的这段服务未获确认。原因见您的服务记录;不同意的,可以提出异议。",
+        "Your service at {title} was not confirmed. Your log says why; if you disagree, object.",
+    ),
+    Kind.SERVICE_CORRECTED: words(
+        "“{title}”的服务时长已更正,积分随之变化。原因和原时长见您的服务记录;不同意的,可以提出异议。",
+        "The hours of your service at {title} were corrected, and the points with them. Your log has the reason and"
+        " what was there before; if you disagree, object.",
+    ),
+    Kind.SERVICE_VOIDED: words(
+        "“{title}”的这段服务已撤销,由它产生的积分一并撤销。原因见您的服务记录;不同意的,可以提出异议。",
+        "Your service at {title} no longer stands, and the points it gave are gone. Your log says why; if you disagree,"
+        " object.",
+    ),
+    Kind.SERVICE_ESCALATED: words(
+        "组织者没有按期确认您的一段服务,现由项目办公室处理。您不必做什么。",
+        "The organiser has not confirmed a stretch of your service in time, so the office does. You need do nothing.",
+    ),
+    Kind.CERTIFICATE_REVOKED: words(
+        "编号 {number} 的志愿服务记录已撤销,请勿再使用。您可以重新开具;不同意的,可以提出异议。",
+        "The volunteer record {number} was revoked; do not use it any more. You can have a new one issued, and object.",
     ),
 }
 _GAP: Final = re.compile(r"\{(\w+)\}")

@@ -294,7 +294,7 @@ def record_of(delivery: Delivery, book: RuleBook, vault: Vault) -> NewRecord:
 
 def _record_of_service(service: ServiceRecord, item_id: int, today: date) -> NewRecord:
     """Whichever date the programme counts from is there; the service is its own document, and one fact."""
-    reference = service_ref(service.service_id)
+    reference = service_ref(service.service_id, service.revision)
     return NewRecord(
         citizen_id=service.citizen_id,
         item_id=item_id,

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Date,
     DateTime,
     Float,
@@ -41,6 +42,7 @@ class Volunteer(SQLModel, table=True):
     minor_until: date | None = Field(default=None, sa_type=Date)
     registered_at: datetime = Field(sa_type=DateTime(timezone=True))
     left_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    guardian_person_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Event(SQLModel, table=True):
@@ -71,6 +73,7 @@ class Event(SQLModel, table=True):
     cancelled_reason: str | None = Field(default=None, sa_type=Text)
     created_by: int | None = Field(default=None, sa_type=BigInteger)
     ref: str | None = Field(default=None, sa_type=Text)
+    insured: bool = Field(sa_type=Boolean)
 
 
 class SignUp(SQLModel, table=True):
@@ -98,10 +101,23 @@ class Service(SQLModel, table=True):
             "service_awaiting",
             "organisation_id",
             "id",
-            postgresql_where=text("(status = 'AWAITING_CONFIRMATION'::text)"),
+            postgresql_where=text("status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED')"),
         ),
         Index(
             "service_checked_in", "volunteer_id", unique=True, postgresql_where=text("(status = 'CHECKED_IN'::text)")
+        ),
+        Index("service_device", "event_id", "device", postgresql_where=text("device IS NOT NULL")),
+        Index(
+            "service_due",
+            "programme_id",
+            "confirm_by",
+            postgresql_where=text("status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE')"),
+        ),
+        Index(
+            "service_office",
+            "programme_id",
+            "id",
+            postgresql_where=text("service_for_office(status, signals, reviewed_at)"),
         ),
         Index("service_volunteer", "volunteer_id", text("started_at DESC")),
     )
@@ -123,3 +139,81 @@ class Service(SQLModel, table=True):
     confirm_by: date | None = Field(default=None, sa_type=Date)
     signals: list[str] = Field(sa_type=ARRAY(Text))
     ref_hash: int | None = Field(default=None, sa_type=BigInteger)
+    device: bytes | None = Field(default=None, sa_type=LargeBinary)
+    countersigned_by_person: int | None = Field(default=None, sa_type=BigInteger)
+    revision: int = Field(sa_type=SmallInteger)
+    reviewed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    reviewed_by_person: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ServiceEvent(SQLModel, table=True):
+    __tablename__ = "service_event"
+    __table_args__ = (
+        ForeignKeyConstraint(["service_id"], ["service.id"], name="service_event_service_fkey"),
+        Index("service_event_service", "service_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    service_id: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    by_person: int | None = Field(default=None, sa_type=BigInteger)
+    role: str = Field(sa_type=Text)
+    from_status: str | None = Field(default=None, sa_type=Text)
+    to_status: str = Field(sa_type=Text)
+    from_minutes: int | None = Field(default=None, sa_type=Integer)
+    to_minutes: int | None = Field(default=None, sa_type=Integer)
+    sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class GuardianCode(SQLModel, table=True):
+    __tablename__ = "guardian_code"
+    __table_args__ = (
+        UniqueConstraint("code_mac", name="guardian_code_key"),
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="guardian_code_person_fkey"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="guardian_code_programme_fkey"),
+        Index("guardian_code_person", "person_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    person_id: int = Field(sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    code_mac: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    used_by: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Certificate(SQLModel, table=True):
+    __tablename__ = "certificate"
+    __table_args__ = (
+        UniqueConstraint("number", name="certificate_number_key"),
+        UniqueConstraint("check_mac", name="certificate_check_key"),
+        ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="certificate_volunteer_fkey"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="certificate_programme_fkey"),
+        Index("certificate_volunteer", "volunteer_id", text("id DESC")),
+        Index(
+            "certificate_valid",
+            "volunteer_id",
+            "from_on",
+            "until_on",
+            unique=True,
+            postgresql_where=text("(revoked_at IS NULL)"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    volunteer_id: int = Field(sa_type=BigInteger)
+    number: str = Field(sa_type=Text)
+    check_mac: bytes = Field(sa_type=LargeBinary)
+    from_on: date = Field(sa_type=Date)
+    until_on: date = Field(sa_type=Date)
+    issued_on: date = Field(sa_type=Date)
+    minutes: int = Field(sa_type=Integer)
+    service_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
+    organisation_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
+    sealed_content: bytes = Field(sa_type=LargeBinary)
+    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    revoked_by_person: int | None = Field(default=None, sa_type=BigInteger)
+    sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)

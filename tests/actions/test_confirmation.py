@@ -35,7 +35,7 @@ async def test_nobody_confirms_their_own_service(city: City) -> None:
     )
     assert outcome.refused[service_id].rule_source == "R17"
     error = await refused(
-        city.act(organiser, actions.reject_service, NOON, service_id=service_id, reason="x", key=uuid4())
+        city.act(organiser, actions.reject_service, NOON, terms=TERMS, service_id=service_id, reason="x", key=uuid4())
     )
     assert error.code == "SAME_PERSON"
     assert await city.state(event_id) == before
@@ -88,7 +88,13 @@ async def test_a_rejection_has_a_reason_that_only_the_volunteer_reads(city: City
 
     async def reject(reason: str) -> Any:
         return await city.act(
-            organiser, actions.reject_service, NOON + 3 * HOUR, service_id=service_id, reason=reason, key=uuid4()
+            organiser,
+            actions.reject_service,
+            NOON + 3 * HOUR,
+            terms=TERMS,
+            service_id=service_id,
+            reason=reason,
+            key=uuid4(),
         )
 
     before = await city.state(event_id)
@@ -111,7 +117,7 @@ async def test_only_an_organiser_confirms_and_rejects_once(city: City) -> None:
     event_id = await city.publish(organiser)
     service_id, key = await city.served(volunteer, event_id, start=NOON + HOUR, end=NOON + 2 * HOUR), uuid4()
     assert (await refused(city.confirm(volunteer, [service_id], at=NOON + 3 * HOUR))).code == "NOT_ALLOWED"
-    values = {"service_id": service_id, "reason": "提前离开", "key": key}
+    values = {"terms": TERMS, "service_id": service_id, "reason": "提前离开", "key": key}
     for _ in range(2):
         assert await city.act(organiser, actions.reject_service, NOON + 3 * HOUR, **values) == service_id
 

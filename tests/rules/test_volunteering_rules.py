@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from domain.calendar import add_working_days, is_published, is_working_day
 from domain.errors import DomainError
 from domain.vault import Vault
-from domain.volunteering.rules import attendance, events, registration, services
+from domain.volunteering.rules import attendance, events, registration, services, trust
 from domain.volunteering.rules.attendance import Stamp
 from domain.volunteering.rules.events import EventDraft, EventState, Near
 from domain.volunteering.rules.services import AwaitedService, Stretch
 from domain.volunteering.rules.terms import VolunteerTerms, minutes_to_next_star, stars
+from domain.volunteering.rules.trust import TimeElsewhere
 
 VAULT = Vault(bytes(range(32)))
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -452,7 +453,10 @@ def test_check_out_closes_two_hours_after_the_end() -> None:
     [(480, 24_000, []), (495, 495, ["DAILY_CAP"]), (495, 24_015, ["DAILY_CAP", "YEARLY_CAP"])],
 )
 def test_hours_beyond_a_cap_are_marked(of_day: int, of_year: int, signals: list[str]) -> None:
-    assert services.signals_of(minutes_of_day=of_day, minutes_of_year=of_year, terms=TERMS) == signals
+    elsewhere = TimeElsewhere(
+        overlaps=False, minutes_of_day=of_day - 60, minutes_of_year=of_year - 60, metres_per_second=0
+    )
+    assert trust.signals_of_time(elsewhere, 60, TERMS) == signals
 
 
 def awaited(*, status: str = "AWAITING_CONFIRMATION", entered_by: int | None = None) -> AwaitedService:
@@ -460,12 +464,16 @@ def awaited(*, status: str = "AWAITING_CONFIRMATION", entered_by: int | None = N
         id=1,
         programme_id=1,
         organisation_id=3,
+        event_id=4,
         title="Reading aloud",
+        volunteer_id=5,
         volunteer_person_id=50,
         wrapped_key=None,
         entered_by_person=entered_by,
         status=status,
         started_at=NOON,
+        ended_at=NOON + HOUR,
+        event_ends_at=NOON + 2 * HOUR,
         minutes=60,
     )
 

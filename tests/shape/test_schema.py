@@ -54,6 +54,7 @@ APPEND_ONLY = {
     "record_event",
     "repaired_record",
     "score_change",
+    "service_event",
     "transfer",
 }
 

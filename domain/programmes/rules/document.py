@@ -211,10 +211,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityType:
-    """One kind of volunteer service; what is not listed is not recorded."""
+    """One kind of volunteer service; what is not listed is not recorded.
+
+    `insurance_needed`: risky work, for which the organiser insures the volunteers beforehand.
+    """
 
     code: str
     title: Words
+    insurance_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

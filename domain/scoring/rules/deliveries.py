@@ -40,13 +40,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRecord:
-    """One confirmed stretch of volunteer service of a citizen; `about` names the event and its organiser."""
+    """One confirmed stretch of volunteer service of a citizen; `about` names the event and its organiser.
+
+    `revision` counts how often it was confirmed: each time it makes a record of its own.
+    """
 
     citizen_id: int
     service_id: int
     hours_x100: int
     served_on: date
     about: str
+    revision: int = 1
 
 
 def ref_hash_of(reference: str) -> int:
@@ -59,9 +63,9 @@ def revised_ref(reference: str, revision: int) -> str:
     return reference if revision == 1 else f"{reference}\x1f{revision}"
 
 
-def service_ref(service_id: int) -> str:
-    """The reference of the record that a confirmed service makes."""
-    return f"service:{service_id}"
+def service_ref(service_id: int, revision: int = 1) -> str:
+    """The reference of the record that a confirmed service makes, and after a correction makes again."""
+    return f"service:{service_id}" if revision == 1 else f"service:{service_id}:{revision}"
 
 
 def content_of(line: object) -> str:

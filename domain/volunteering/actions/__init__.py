@@ -1,30 +1,47 @@
 """What volunteers and organisers do.
 
-registration.py, events.py, sign_ups.py, attendance.py and confirmation.py follow the life of a stretch of service.
+registration.py, events.py, sign_ups.py, attendance.py, entries.py, confirmation.py and corrections.py follow the life
+of a stretch of service; deciding.py is what the last three have in common, upkeep.py what time does by itself.
 """
 
 from domain.volunteering.actions.attendance import check_in, check_out
 from domain.volunteering.actions.confirmation import Confirmation, confirm_services, reject_service
+from domain.volunteering.actions.corrections import correct_service
+from domain.volunteering.actions.entries import countersign_attendance, enter_attendance
 from domain.volunteering.actions.events import (
     ShownCode,
     cancel_event,
+    change_event,
     import_events,
     publish_event,
     show_attendance_code,
 )
-from domain.volunteering.actions.registration import Registration, register_volunteer
+from domain.volunteering.actions.registration import (
+    GuardianConsent,
+    Registration,
+    make_guardian_code,
+    register_volunteer,
+)
 from domain.volunteering.actions.sign_ups import cancel_sign_up, sign_up
+from domain.volunteering.actions.upkeep import escalate_overdue
 
 __all__ = [
     "Confirmation",
+    "GuardianConsent",
     "Registration",
     "ShownCode",
     "cancel_event",
     "cancel_sign_up",
+    "change_event",
     "check_in",
     "check_out",
     "confirm_services",
+    "correct_service",
+    "countersign_attendance",
+    "enter_attendance",
+    "escalate_overdue",
     "import_events",
+    "make_guardian_code",
     "publish_event",
     "register_volunteer",
     "reject_service",

@@ -10,34 +10,43 @@ from domain.actor import Actor
 from domain.calendar import add_working_days
 from domain.vault import Vault
 from domain.volunteering.actions.sign_ups import volunteer_of
-from domain.volunteering.queries import events, services, volunteers
+from domain.volunteering.queries import events, services, trust, volunteers
 from domain.volunteering.rules import attendance
 from domain.volunteering.rules import services as rules
 from domain.volunteering.rules.attendance import Stamp
 from domain.volunteering.rules.events import EventState
 from domain.volunteering.rules.services import Stretch
 from domain.volunteering.rules.terms import VolunteerTerms
+from domain.volunteering.rules.trust import device_digest, signals_of_time
 
 # A stretch lasts a day at most; whatever began earlier cannot touch one that is a day old.
 _LOOK_BACK = timedelta(days=3)
 
 
 async def check_in(
-    session: AsyncSession, actor: Actor, now: datetime, *, code: str, scanned_at: datetime | None, key: UUID
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    code: str,
+    scanned_at: datetime | None,
+    key: UUID,
+    device: str | None = None,
 ) -> int:
     """Begins a stretch of service; gives its id.
 
+    `device`: what the app calls the phone; two volunteers of one event with one phone are marked.
+
     Raises:
-        InvalidInput: the code is not ours, or the scan lies in the future.
+        InvalidInput: the code is not ours, the scan lies in the future, or the device is no id.
         NotAllowed: not registered, or without a seat in the event.
         TooEarly, TooLate: outside the event, a stale code, a scan of over 24 hours ago.
         AlreadyDecided: checked in already.
         Overlap: in service elsewhere at this time, whoever organises.
     """
     volunteer_id, person_id = volunteer_of(actor)
-    earlier = await idempotency.claim(
-        session, actor, now, key=key, operation="checkIn", request={"code": code, "scanned_at": scanned_at}
-    )
+    request = {"code": code, "scanned_at": scanned_at, "device": device}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="checkIn", request=request)
     if earlier is not None:
         return int(str(earlier["id"]))
     at = attendance.scan_instant(now, scanned_at)
@@ -54,7 +63,10 @@ async def check_in(
         volunteer_id=volunteer_id,
         at=at,
         entered_by="CODE" if scanned_at is None else "OFFLINE_CODE",
+        device=device_digest(session.info["vault"], event.id, device),
     )
+    if device is not None:
+        await trust.mark_shared_device(session, service_id=service_id)
     await events.set_standing(session, event_id=event.id, volunteer_id=volunteer_id, status="CHECKED_IN")
     await outbox.publish(session, now, topic="service", person_id=person_id, subject=str(service_id))
     await idempotency.bind(session, actor, key=key, result={"id": service_id})
@@ -105,7 +117,7 @@ async def check_out(
         offline=scanned_at is not None,
         marks=(
             add_working_days(terms.day_of(ended_at), terms.confirm_working_days)[0],
-            await _signals(session, volunteer_id=volunteer_id, own=own, minutes=minutes, terms=terms),
+            await _signals(session, volunteer_id=volunteer_id, own=own, ended_at=ended_at, terms=terms),
         ),
     )
     await outbox.publish(session, now, topic="service", person_id=person_id, subject=str(own.id))
@@ -158,16 +170,14 @@ async def _own_time(session: AsyncSession, *, volunteer_id: int, at: datetime) -
 
 
 async def _signals(
-    session: AsyncSession, *, volunteer_id: int, own: Stretch, minutes: int, terms: VolunteerTerms
+    session: AsyncSession, *, volunteer_id: int, own: Stretch, ended_at: datetime, terms: VolunteerTerms
 ) -> list[str]:
-    day = terms.day_of(own.started_at)
-    of_day, of_year = await services.minutes_given(
+    elsewhere = await trust.elsewhere(
         session,
         volunteer_id=volunteer_id,
-        day=(terms.midnight(day), terms.midnight(day + timedelta(days=1))),
-        year=(
-            terms.midnight(day.replace(month=1, day=1)),
-            terms.midnight(day.replace(year=day.year + 1, month=1, day=1)),
-        ),
+        service_id=own.id,
+        event_id=own.event_id,
+        between=(own.started_at, ended_at),
+        terms=terms,
     )
-    return rules.signals_of(minutes_of_day=of_day + minutes, minutes_of_year=of_year + minutes, terms=terms)
+    return signals_of_time(elsewhere, attendance.minutes_given(own.started_at, ended_at), terms)

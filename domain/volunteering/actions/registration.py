@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import idempotency, outbox
+from domain import audit, idempotency, outbox
 from domain.actor import Actor
 from domain.consent import actions as consent
 from domain.errors import ConsentRequired
@@ -17,6 +17,7 @@ from domain.people.queries import joining as people
 from domain.values import words
 from domain.vault import Vault
 from domain.volunteering.queries import volunteers
+from domain.volunteering.queries.volunteers import Sealed
 from domain.volunteering.rules import registration
 from domain.volunteering.rules.terms import VolunteerTerms
 
@@ -32,14 +33,22 @@ class Registration:
     guardian_code: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardianConsent:
+    """A guardian's code as it is shown, and until when it is good."""
+
+    code: str
+    expires_at: datetime
+
+
 async def register_volunteer(
     session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, wish: Registration, key: UUID
 ) -> int:
     """Registers the caller, or lets them come back under their old number; gives the volunteer's id.
 
     Raises:
-        InvalidInput: the call name.
-        RuleRefused: the age.
+        InvalidInput: the call name, or a guardian's code that is not good.
+        RuleRefused: the age, or no guardian's consent under 18.
         ConsentRequired: no consent to volunteering.
     """
     person_id, programme_id = consent.whose(actor)
@@ -50,7 +59,11 @@ async def register_volunteer(
     if earlier is not None:
         return _known(earlier)
     name = registration.call_name(wish.call_name)
-    minor_until = registration.minor_until(await birth_date(session, person_id=person_id), terms.day_of(now), terms)
+    born, today = await birth_date(session, person_id=person_id), terms.day_of(now)
+    guardian_id = None
+    if wish.guardian_code is not None and registration.is_minor(born, today):
+        guardian_id = await _guardian(session, now, code=wish.guardian_code)
+    minor_until = registration.minor_until(born, today, terms, guardian_id=guardian_id)
     if PURPOSE not in {purpose for purpose, _ in wish.consents}:
         raise ConsentRequired(
             words(
@@ -62,13 +75,15 @@ async def register_volunteer(
     await consent.give(session, actor, now, consents=wish.consents)
     await volunteers.lock_person(session, person_id=person_id)
     before = await volunteers.lock_own(session, person_id=person_id, programme_id=programme_id)
-    sealed = _sealed(session.info["vault"], before, name, minor_until)
+    sealed = _sealed(session.info["vault"], before, name, (minor_until, guardian_id))
     if before is None:
         volunteer_id = await _add(session, now, person_id=person_id, programme_id=programme_id, sealed=sealed)
     else:
         volunteer_id = int(before.id)
         await volunteers.renew(session, volunteer_id=volunteer_id, sealed=sealed)
     await volunteers.act_as(session, volunteer_id=volunteer_id)
+    if guardian_id is not None:
+        await outbox.publish(session, now, topic="guardian_code_used", person_id=guardian_id, subject=str(volunteer_id))
     await outbox.publish(session, now, topic="volunteer", person_id=person_id, subject=str(volunteer_id))
     await idempotency.bind(session, actor, key=key, result={"id": volunteer_id})
     return volunteer_id
@@ -83,12 +98,57 @@ async def birth_date(session: AsyncSession, *, person_id: int) -> date | None:
     return date.fromisoformat(vault.open(profile.wrapped_key, "birth_date", profile.birth_date))
 
 
-def _sealed(
-    vault: Vault, before: Row[Any] | None, name: str, minor_until: date | None
-) -> tuple[bytes, bytes, date | None]:
+async def make_guardian_code(
+    session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, key: UUID
+) -> GuardianConsent:
+    """An adult consents that a minor registers: the code is used once, within 24 hours.
+
+    Raises:
+        RuleRefused: not of full age.
+    """
+    person_id, programme_id = consent.whose(actor)
+    earlier = await idempotency.claim(
+        session, actor, now, key=key, operation="guardianCode", request={"programme": programme_id}
+    )
+    vault: Vault = session.info["vault"]
+    code = registration.guardian_code(vault, person_id, str(key))
+    if earlier is not None:
+        until = await volunteers.guardian_code_until(session, code_id=_known(earlier), person_id=person_id)
+        return GuardianConsent(code=code, expires_at=until)
+    registration.check_guardian(await birth_date(session, person_id=person_id), terms.day_of(now))
+    expires_at = now + registration.GUARDIAN_CODE_LASTS
+    code_id = await volunteers.add_guardian_code(
+        session,
+        person_id=person_id,
+        programme_id=programme_id,
+        code_mac=registration.guardian_mac(vault, code),
+        now=now,
+        expires_at=expires_at,
+    )
+    await audit.record(session, actor, now, action="guardian_code", about={"code": code_id})
+    await idempotency.bind(session, actor, key=key, result={"id": code_id})
+    return GuardianConsent(code=code, expires_at=expires_at)
+
+
+async def _guardian(session: AsyncSession, now: datetime, *, code: str) -> int:
+    vault: Vault = session.info["vault"]
+    code_mac = registration.guardian_mac(vault, code)
+    guardian_id = await volunteers.use_guardian_code(session, code_mac=code_mac, now=now)
+    if guardian_id is None:
+        raise registration.wrong_guardian_code()
+    return guardian_id
+
+
+def _sealed(vault: Vault, before: Row[Any] | None, name: str, minority: tuple[date | None, int | None]) -> Sealed:
     key = None if before is None else before.wrapped_key
     wrapped_key = key or vault.new_data_key()
-    return wrapped_key, vault.seal(wrapped_key, "call_name", name), minor_until
+    minor_until, guardian_id = minority
+    return Sealed(
+        wrapped_key=wrapped_key,
+        call_name=vault.seal(wrapped_key, "call_name", name),
+        minor_until=minor_until,
+        guardian_id=guardian_id,
+    )
 
 
 async def _add(
@@ -97,7 +157,7 @@ async def _add(
     *,
     person_id: int,
     programme_id: int,
-    sealed: tuple[bytes, bytes, date | None],
+    sealed: Sealed,
 ) -> int:
     """Numbers that are taken by others are passed over; with nine digits that is rare."""
     vault: Vault = session.info["vault"]

@@ -20,26 +20,58 @@ _EVENT = text(_STATE)
 _LOCK_EVENT = text(_STATE + "FOR NO KEY UPDATE")
 _ADD_EVENT = text("""
     INSERT INTO event (programme_id, organisation_id, title, description, place, lat, lon, starts_at, ends_at,
-        capacity, activity_type, minimum_age, created_by)
+        capacity, activity_type, minimum_age, insured, created_by)
     VALUES (:programme, :organisation, :title, :description, :place, :lat, :lon, :starts_at, :ends_at,
-        :capacity, :activity_type, :minimum_age, :person)
+        :capacity, :activity_type, :minimum_age, :insured, :person)
     RETURNING id
 """)
 _ADD_EVENTS = text("""
     INSERT INTO event (programme_id, organisation_id, title, description, place, lat, lon, starts_at, ends_at,
-        capacity, activity_type, minimum_age, ref)
+        capacity, activity_type, minimum_age, insured, ref)
     SELECT :programme, d.organisation_id, d.title, d.description, d.place, d.lat, d.lon, d.starts_at, d.ends_at,
-        d.capacity, d.activity_type, d.minimum_age, d.ref
+        d.capacity, d.activity_type, d.minimum_age, d.insured, d.ref
     FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS d (organisation_id bigint, ref text, title text,
         description text, place text, lat float, lon float, starts_at timestamptz, ends_at timestamptz,
-        capacity integer, activity_type text, minimum_age integer)
+        capacity integer, activity_type text, minimum_age integer, insured boolean)
     ON CONFLICT ON CONSTRAINT event_ref_key DO UPDATE
         SET ends_at = excluded.ends_at, capacity = greatest(excluded.capacity, event.taken)
         WHERE event.cancelled_at IS NULL
           AND (event.ends_at <> excluded.ends_at OR event.capacity < excluded.capacity)
     RETURNING id
 """)
-_CANCEL_EVENT = text("UPDATE event SET cancelled_at = :now, cancelled_reason = :reason WHERE id = :event")
+_CHANGE_EVENT = text("""
+    UPDATE event
+    SET title = :title, description = :description, place = :place, lat = :lat, lon = :lon, starts_at = :starts_at,
+        ends_at = :ends_at, capacity = :capacity, activity_type = :activity_type, minimum_age = :minimum_age,
+        insured = :insured
+    WHERE id = :event AND taken <= :capacity
+    RETURNING true
+""")
+_SEAT_WAITING = text("""
+    WITH seated AS (
+        UPDATE sign_up AS s SET status = 'SIGNED_UP'
+        WHERE s.event_id = :event AND s.volunteer_id IN (
+            SELECT w.volunteer_id FROM sign_up AS w
+            WHERE w.event_id = :event AND w.status = 'WAITING'
+            ORDER BY w.at, w.volunteer_id
+            LIMIT (SELECT e.capacity - e.taken FROM event AS e WHERE e.id = :event))
+        RETURNING s.volunteer_id
+    ),
+    counted AS (
+        UPDATE event SET taken = taken + (SELECT count(*) FROM seated) WHERE id = :event
+    )
+    SELECT v.person_id FROM seated AS s JOIN volunteer AS v ON v.id = s.volunteer_id ORDER BY v.person_id
+""")
+_SIGNED_UP = text("""
+    SELECT v.person_id
+    FROM sign_up AS s JOIN volunteer AS v ON v.id = s.volunteer_id
+    WHERE s.event_id = :event AND s.status IN ('SIGNED_UP', 'WAITING')
+    ORDER BY v.person_id
+""")
+_CANCEL_EVENT = text("""
+    UPDATE event SET cancelled_at = :now, cancelled_reason = :reason WHERE id = :event
+    RETURNING title
+""")
 _CANCEL_SIGN_UPS = text("""
     UPDATE sign_up AS s SET status = 'CANCELLED'
     FROM volunteer AS v
@@ -98,9 +130,25 @@ async def add_events(
     return (await session.execute(_ADD_EVENTS, values)).scalars().all()
 
 
-async def cancel_event(session: AsyncSession, *, event_id: int, reason: str, now: datetime) -> None:
-    """Calls an event off."""
-    await session.execute(_CANCEL_EVENT, {"event": event_id, "reason": reason, "now": now})
+async def change_event(session: AsyncSession, *, event_id: int, draft: EventDraft) -> bool:
+    """Describes an event anew; False when more seats are taken than it would have."""
+    values = {"event": event_id, **draft_values(draft)}
+    return (await session.execute(_CHANGE_EVENT, values)).one_or_none() is not None
+
+
+async def seat_waiting(session: AsyncSession, *, event_id: int) -> Sequence[int]:
+    """Gives all free seats to whoever waits, in their order; the people to be told."""
+    return (await session.execute(_SEAT_WAITING, {"event": event_id})).scalars().all()
+
+
+async def signed_up(session: AsyncSession, *, event_id: int) -> Sequence[int]:
+    """The people who hold a seat or wait for one."""
+    return (await session.execute(_SIGNED_UP, {"event": event_id})).scalars().all()
+
+
+async def cancel_event(session: AsyncSession, *, event_id: int, reason: str, now: datetime) -> str:
+    """Calls an event off; gives its title."""
+    return str((await session.execute(_CANCEL_EVENT, {"event": event_id, "reason": reason, "now": now})).scalar_one())
 
 
 async def cancel_sign_ups(session: AsyncSession, *, event_id: int) -> Sequence[int]:
@@ -167,6 +215,7 @@ def draft_values(draft: EventDraft) -> dict[str, object]:
         "capacity": draft.capacity,
         "activity_type": draft.activity_type,
         "minimum_age": draft.minimum_age,
+        "insured": draft.insured,
     }
 
 

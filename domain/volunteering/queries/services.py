@@ -1,10 +1,9 @@
 """SQL over stretches of service: a volunteer's own, and those that wait for an organiser."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.values import Words
@@ -20,8 +19,8 @@ _STRETCHES = text("""
     ORDER BY s.started_at DESC, s.id DESC
 """)
 _BEGIN = text("""
-    INSERT INTO service (programme_id, organisation_id, event_id, volunteer_id, started_at, status, entered_by)
-    VALUES (:programme, :organisation, :event, :volunteer, :at, 'CHECKED_IN', :entered_by)
+    INSERT INTO service (programme_id, organisation_id, event_id, volunteer_id, started_at, status, entered_by, device)
+    VALUES (:programme, :organisation, :event, :volunteer, :at, 'CHECKED_IN', :entered_by, :device)
     RETURNING id
 """)
 _LAPSE = text("""
@@ -35,35 +34,42 @@ _END = text("""
         entered_by = CASE WHEN :offline THEN 'OFFLINE_CODE' ELSE entered_by END
     WHERE id = :service
 """)
-_MINUTES = text("""
-    SELECT coalesce(sum(s.minutes) FILTER (WHERE s.started_at >= :day_from AND s.started_at < :day_until), 0) AS of_day,
-        coalesce(sum(s.minutes), 0) AS of_year
-    FROM service AS s
-    WHERE s.volunteer_id = :volunteer AND s.started_at >= :year_from AND s.started_at < :year_until
-      AND s.status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED', 'CONFIRMED')
-""")
 _LOCK_AWAITED = text("""
-    SELECT s.id, s.programme_id, s.organisation_id, e.title, v.person_id AS volunteer_person_id, v.wrapped_key,
-        s.entered_by_person, s.status, s.started_at, s.minutes
+    SELECT s.id, s.programme_id, s.organisation_id, s.event_id, e.title, s.volunteer_id,
+        v.person_id AS volunteer_person_id, v.wrapped_key,
+        s.entered_by_person, s.status, s.started_at, s.ended_at, e.ends_at AS event_ends_at, s.minutes, s.signals,
+        s.revision, s.ref_hash, s.reviewed_at IS NOT NULL AS reviewed
     FROM service AS s
     JOIN event AS e ON e.id = s.event_id
     JOIN volunteer AS v ON v.id = s.volunteer_id
-    WHERE s.id = ANY (CAST(:services AS bigint[])) AND s.organisation_id = :organisation
+    WHERE s.id = ANY (CAST(:services AS bigint[])) AND s.programme_id = :programme
+      AND (CAST(:organisation AS bigint) IS NULL OR s.organisation_id = CAST(:organisation AS bigint))
     ORDER BY s.id
     FOR NO KEY UPDATE OF s
 """)
+# What the office has decided needs no second look by it.
 _CONFIRM = text("""
     UPDATE service AS s
-    SET status = 'CONFIRMED', decided_by_person = :person, decided_at = :now, ref_hash = d.ref_hash
-    FROM unnest(CAST(:services AS bigint[]), CAST(:ref_hashes AS bigint[])) AS d (id, ref_hash)
+    SET status = 'CONFIRMED', decided_by_person = :person, decided_at = :now, ref_hash = d.ref_hash,
+        signals = s.signals || coalesce(string_to_array(d.signals, ' '), '{}'),
+        reviewed_at = CASE WHEN :by_office THEN CAST(:now AS timestamptz) END,
+        reviewed_by_person = CASE WHEN :by_office THEN CAST(:person AS bigint) END
+    FROM unnest(CAST(:services AS bigint[]), CAST(:ref_hashes AS bigint[]), CAST(:signals AS text[]))
+        AS d (id, ref_hash, signals)
     WHERE s.id = d.id
+""")
+_REVIEW = text("""
+    UPDATE service SET reviewed_at = :now, reviewed_by_person = :person
+    WHERE id = ANY (CAST(:services AS bigint[]))
 """)
 _REJECT = text("""
     UPDATE service
-    SET status = 'REJECTED', decided_by_person = :person, decided_at = :now, sealed_reason = :sealed_reason
+    SET status = 'REJECTED', decided_by_person = :person, decided_at = :now, sealed_reason = :sealed_reason,
+        ref_hash = NULL
     WHERE id = :service
 """)
 _REVEAL = text("SELECT service_id, citizen_id FROM reveal_by_services(CAST(:services AS bigint[]))")
+_REVEAL_TO_OFFICE = text("SELECT service_id, citizen_id FROM reveal_by_office(CAST(:services AS bigint[]))")
 # Hours count for whoever has joined, from the day of joining, and only while volunteering is consented to.
 _SCORED = text("""
     SELECT s.id, c.id AS citizen_id
@@ -95,10 +101,11 @@ async def begin(
     volunteer_id: int,
     at: datetime,
     entered_by: str,
+    device: bytes | None = None,
 ) -> int:
     """Checks in. `event`: its programme, organisation and id."""
     programme_id, organisation_id, event_id = event
-    values = {"programme": programme_id, "organisation": organisation_id, "event": event_id}
+    values = {"programme": programme_id, "organisation": organisation_id, "event": event_id, "device": device}
     row = await session.execute(_BEGIN, {**values, "volunteer": volunteer_id, "at": at, "entered_by": entered_by})
     return int(row.scalar_one())
 
@@ -123,27 +130,39 @@ async def end(
     await session.execute(_END, {**values, "confirm_by": confirm_by, "signals": list(signals)})
 
 
-async def minutes_given(
-    session: AsyncSession, *, volunteer_id: int, day: tuple[datetime, datetime], year: tuple[datetime, datetime]
-) -> tuple[int, int]:
-    """Minutes given so far in a day and in a year, confirmed or waiting."""
-    values = {"day_from": day[0], "day_until": day[1], "year_from": year[0], "year_until": year[1]}
-    row = (await session.execute(_MINUTES, {"volunteer": volunteer_id, **values})).one()
-    return int(row.of_day), int(row.of_year)
-
-
 async def lock_awaited(
-    session: AsyncSession, *, service_ids: Sequence[int], organisation_id: int | None
+    session: AsyncSession, *, service_ids: Sequence[int], programme_id: int | None, organisation_id: int | None
 ) -> dict[int, AwaitedService]:
-    """Stretches of one organisation, locked in the order of their ids."""
-    rows = await session.execute(_LOCK_AWAITED, {"services": list(service_ids), "organisation": organisation_id})
+    """Stretches of one organisation, or for the office of any, locked in the order of their ids."""
+    values = {"services": list(service_ids), "programme": programme_id, "organisation": organisation_id}
+    rows = await session.execute(_LOCK_AWAITED, values)
     return {row.id: AwaitedService(**row._mapping) for row in rows}
 
 
-async def confirm(session: AsyncSession, *, ref_hashes: dict[int, int], person_id: int | None, now: datetime) -> None:
-    """Confirms stretches; each keeps the hash under which its credit record stands."""
-    values = {"services": list(ref_hashes), "ref_hashes": list(ref_hashes.values()), "person": person_id, "now": now}
+async def confirm(
+    session: AsyncSession,
+    *,
+    ref_hashes: Mapping[int, int],
+    signals: Mapping[int, Sequence[str]],
+    person_id: int | None,
+    by_office: bool,
+    now: datetime,
+) -> None:
+    """Confirms stretches; each keeps the hash under which its credit record stands. `signals`: those that are new."""
+    values = {
+        "services": list(ref_hashes),
+        "ref_hashes": list(ref_hashes.values()),
+        "signals": [" ".join(signals[one]) or None for one in ref_hashes],
+        "person": person_id,
+        "by_office": by_office,
+        "now": now,
+    }
     await session.execute(_CONFIRM, values)
+
+
+async def review(session: AsyncSession, *, service_ids: Sequence[int], person_id: int | None, now: datetime) -> None:
+    """The office has looked at confirmed stretches and leaves them as they are."""
+    await session.execute(_REVIEW, {"services": list(service_ids), "person": person_id, "now": now})
 
 
 async def reject(
@@ -154,9 +173,11 @@ async def reject(
     await session.execute(_REJECT, values)
 
 
-async def reveal(session: AsyncSession, *, service_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Opens this transaction to those who gave these stretches and have joined as citizens."""
-    return (await session.execute(_REVEAL, {"services": list(service_ids)})).all()
+async def reveal(session: AsyncSession, *, service_ids: Sequence[int], to_office: bool) -> dict[int, int]:
+    """Opens this transaction to those who gave these stretches and have joined; the citizen of each stretch."""
+    statement = _REVEAL_TO_OFFICE if to_office else _REVEAL
+    rows = await session.execute(statement, {"services": list(service_ids)})
+    return {row.service_id: row.citizen_id for row in rows}
 
 
 async def scored(session: AsyncSession, *, service_ids: Sequence[int], timezone: str) -> dict[int, int]:

@@ -15,7 +15,7 @@ from domain.volunteering.rules.events import EventSearch
 _EVENT: Final = """json_build_object(
         'id', e.id, 'title', e.title, 'description', e.description, 'activity_type', e.activity_type,
         'organisation', o.name, 'place', e.place, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
-        'capacity', e.capacity, 'free', e.capacity - e.taken,
+        'capacity', e.capacity, 'free', e.capacity - e.taken, 'minimum_age', e.minimum_age, 'insured', e.insured,
         'status', CASE WHEN e.cancelled_at IS NOT NULL THEN 'CANCELLED' WHEN e.ends_at <= :now THEN 'OVER'
             WHEN e.taken >= e.capacity THEN 'FULL' ELSE 'OPEN' END,
         'mine', (
@@ -209,7 +209,8 @@ def awaiting_fragment(name: str, *, organisation_id: int, first: int, after: int
         FROM (
             SELECT s.id, {_DESK_SERVICE} AS shape
             FROM service AS s {_WITH_EVENT} JOIN volunteer AS v ON v.id = s.volunteer_id
-            WHERE s.organisation_id = :{name}_organisation AND s.status = 'AWAITING_CONFIRMATION'
+            WHERE s.organisation_id = :{name}_organisation
+              AND s.status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED')
               AND s.id > :{name}_after
             ORDER BY s.id
             LIMIT :{name}_limit
@@ -219,15 +220,55 @@ def awaiting_fragment(name: str, *, organisation_id: int, first: int, after: int
     )
 
 
-def desk_services_fragment(name: str, *, organisation_id: int, service_ids: list[int]) -> Fragment:
-    """Named stretches of an organiser's own organisation, in the order of their ids."""
+def desk_services_fragment(name: str, *, organisation_id: int | None, service_ids: list[int]) -> Fragment:
+    """Named stretches of an organiser's own organisation, or of the office's programme, in the order of their ids."""
     return Fragment(
         sql=f"""
         SELECT coalesce(json_agg({_DESK_SERVICE} ORDER BY s.id), '[]')
         FROM service AS s {_WITH_EVENT} JOIN volunteer AS v ON v.id = s.volunteer_id
-        WHERE s.organisation_id = :{name}_organisation AND s.id = ANY (:{name}_ids)
+        WHERE s.id = ANY (:{name}_ids) AND s.programme_id = :programme
+          AND (CAST(:{name}_organisation AS bigint) IS NULL
+            OR s.organisation_id = CAST(:{name}_organisation AS bigint))
         """,
         binds={f"{name}_organisation": organisation_id, f"{name}_ids": service_ids},
+    )
+
+
+def sampled_fragment(name: str, *, first: int, after: int | None) -> Fragment:
+    """Stretches that wait for the office: overdue, held back, drawn or flagged; the key of a page is the id."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg(p.shape ORDER BY p.id), '[]')
+        FROM (
+            SELECT s.id, {_DESK_SERVICE} AS shape
+            FROM service AS s {_WITH_EVENT} JOIN volunteer AS v ON v.id = s.volunteer_id
+            WHERE s.programme_id = :programme AND service_for_office(s.status, s.signals, s.reviewed_at)
+              AND s.id > :{name}_after
+            ORDER BY s.id
+            LIMIT :{name}_limit
+        ) AS p
+        """,
+        binds={f"{name}_after": after or 0, f"{name}_limit": first + 1},
+    )
+
+
+def histories_fragment() -> Fragment:
+    """What became of each of the caller's own stretches, by its id, oldest step first."""
+    return Fragment(
+        sql="""
+        SELECT coalesce(json_object_agg(p.service_id, p.steps), '{}')
+        FROM (
+            SELECT h.service_id, json_agg(json_build_object('at', h.at, 'role', h.role, 'from', h.from_status,
+                'to', h.to_status, 'from_minutes', h.from_minutes, 'to_minutes', h.to_minutes,
+                'key', encode(v.wrapped_key, 'base64'), 'reason', encode(h.sealed_reason, 'base64'))
+                ORDER BY h.id) AS steps
+            FROM service_event AS h
+            JOIN service AS s ON s.id = h.service_id
+            JOIN volunteer AS v ON v.id = s.volunteer_id
+            WHERE s.volunteer_id = :volunteer
+            GROUP BY h.service_id
+        ) AS p
+        """
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from domain.errors import AlreadyDecided, DomainError, InvalidInput, NotFound, RuleRefused, TooLate
+from domain.errors import AlreadyDecided, CapacityFull, DomainError, InvalidInput, NotFound, RuleRefused, TooLate
 from domain.values import Words, words
 from domain.volunteering.rules.registration import is_aged
 from domain.volunteering.rules.terms import VolunteerTerms
@@ -35,6 +35,7 @@ class EventDraft:
     capacity: int
     activity_type: str
     minimum_age: int | None = None
+    insured: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,15 @@ def check_description(draft: EventDraft, terms: VolunteerTerms) -> None:
             field="activityType",
             rule_source="R16",
         )
+    if draft.activity_type in terms.insured_types and not draft.insured:
+        raise RuleRefused(
+            words(
+                "这类活动有人身危险,须先为志愿者购买人身意外伤害保险。请投保后再发布。",
+                "This activity is risky: volunteers are insured against accidents first. Insure them, then publish.",
+            ),
+            field="insured",
+            rule_source="志愿服务条例 Art. 17",
+        )
     for name, text, limit in (
         ("title", draft.title, TITLE_LENGTH),
         ("description", draft.description, TEXT_LENGTH),
@@ -127,6 +137,29 @@ def check_description(draft: EventDraft, terms: VolunteerTerms) -> None:
         raise _out_of_limits("minimumAge", words(f"须为0至{OLDEST}", f"is 0 to {OLDEST}"))
     if (draft.lat is None) != (draft.lon is None) or not _on_earth(draft.lat or 0.0, draft.lon or 0.0):
         raise _out_of_limits("lat", words("和经度须同时给出且有效", "and the longitude come together and are valid"))
+
+
+def check_may_change(event: EventState, now: datetime) -> None:
+    """An event is changed until it begins.
+
+    Raises:
+        TooLate: it has begun, or was cancelled.
+    """
+    if event.cancelled or now >= event.starts_at:
+        raise TooLate(
+            words("活动已开始或已取消,不能再更改。", "This event has begun or was cancelled, so it stays as it is.")
+        )
+
+
+def too_small() -> CapacityFull:
+    """What is said to a capacity below the seats that are taken."""
+    return CapacityFull(
+        words(
+            "名额不能少于已报名的人数。请填写更大的名额。",
+            "Capacity cannot fall below the seats that are taken. Enter a larger one.",
+        ),
+        field="capacity",
+    )
 
 
 def check_open(event: EventState | None, *, programme_id: int | None, now: datetime) -> EventState:

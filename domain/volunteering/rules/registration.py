@@ -1,7 +1,7 @@
 """Who may volunteer, and under which number and name. No score is asked for, and nobody has a minimum."""
 
 import unicodedata
-from datetime import date
+from datetime import date, timedelta
 
 from domain.errors import InvalidInput, RuleRefused
 from domain.values import add_months, words
@@ -10,6 +10,11 @@ from domain.volunteering.rules.terms import VolunteerTerms
 
 ADULT_AGE = 18
 CALL_NAME_LENGTH = 20
+GUARDIAN_CODE_LASTS = timedelta(hours=24)
+
+# Crockford's alphabet, and the signs that people write for others.
+_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALIKE = str.maketrans("ILO", "110")
 
 # Damm's quasigroup of order 10: finds every single wrong digit and every swap of two neighbours.
 _DAMM = (
@@ -75,7 +80,55 @@ def is_aged(birth_date: date, years: int, day: date) -> bool:
     return add_months(birth_date, 12 * years) <= day
 
 
-def minor_until(birth_date: date | None, day: date, terms: VolunteerTerms) -> date | None:
+def is_minor(birth_date: date | None, day: date) -> bool:
+    """Whether somebody of a known age needs a guardian's consent."""
+    return birth_date is not None and not is_aged(birth_date, ADULT_AGE, day)
+
+
+def check_guardian(birth_date: date | None, day: date) -> None:
+    """Only an adult consents for a minor.
+
+    Raises:
+        RuleRefused: under 18, or of unknown age.
+    """
+    if birth_date is None or not is_aged(birth_date, ADULT_AGE, day):
+        raise RuleRefused(
+            words(
+                "只有成年的监护人可以取得同意码。请由监护人本人登录后取得。",
+                "Only a guardian of full age gets a consent code. They have to sign in themselves.",
+            ),
+            rule_source="R20",
+        )
+
+
+def guardian_code(vault: Vault, person_id: int, key: str) -> str:
+    """A code such as GC-4F7Q2-9XKTM, which stands for a guardian's consent; computed again for a repeated request."""
+    digest = vault.digest("guardian code", str(person_id), key)
+    number = int.from_bytes(digest[:8])
+    signs = "".join(_SIGNS[number >> 5 * place & 31] for place in range(10))
+    return f"GC-{signs[:5]}-{signs[5:]}"
+
+
+def guardian_mac(vault: Vault, typed: str) -> bytes:
+    """What is kept of a code, however it was typed."""
+    clean = "".join(sign for sign in unicodedata.normalize("NFKC", typed).upper() if sign.isalnum())
+    return vault.digest("guardian code mac", clean.translate(_ALIKE))
+
+
+def wrong_guardian_code() -> InvalidInput:
+    """What is said to a code that is unknown, used or past its day; one is as good as another."""
+    return InvalidInput(
+        words(
+            "监护人同意码不正确或已失效。请请监护人重新取得。",
+            "This guardian's code is wrong or no longer good. Ask your guardian for a new one.",
+        ),
+        field="guardianCode",
+    )
+
+
+def minor_until(
+    birth_date: date | None, day: date, terms: VolunteerTerms, *, guardian_id: int | None = None
+) -> date | None:
     """The day on which a volunteer comes of age; None for an adult.
 
     Raises:
@@ -100,6 +153,8 @@ def minor_until(birth_date: date | None, day: date, terms: VolunteerTerms) -> da
         )
     if is_aged(birth_date, ADULT_AGE, day):
         return None
+    if guardian_id is not None:
+        return add_months(birth_date, 12 * ADULT_AGE)
     raise RuleRefused(
         words(
             "未满18周岁须有监护人同意。请请监护人取得同意码后再登记。",

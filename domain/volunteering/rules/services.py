@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.actor import Role
 from domain.errors import (
     AlreadyDecided,
     DomainError,
@@ -11,6 +12,7 @@ from domain.errors import (
     NotAllowed,
     NotFound,
     Overlap,
+    RuleRefused,
     SamePerson,
     TooEarly,
     TooLate,
@@ -18,14 +20,18 @@ from domain.errors import (
 from domain.values import words
 from domain.volunteering.rules.attendance import CODE_AFTER_END, EARLY
 from domain.volunteering.rules.events import EventState
-from domain.volunteering.rules.terms import VolunteerTerms
+from domain.volunteering.rules.trust import held_by, title_of
 
 REASON_LENGTH = 500
 MOST_AT_ONCE = 100
 
 AWAITING = frozenset({"AWAITING_CONFIRMATION", "ESCALATED"})
 ATTENDING = frozenset({"SIGNED_UP", "CHECKED_IN"})
-NO_CHECK_OUT = "NO_CHECK_OUT"
+# Holds no time: rejected, without an end, or taken away.
+VOID = frozenset({"REJECTED", "LAPSED", "CORRECTED"})
+# A confirmed stretch with one of these waits until the office has looked at it.
+REVIEWED_FOR = frozenset({"SHARED_DEVICE", "DISTANCE", "BURST", "SAMPLED"})
+_HELD = "HELD:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +64,26 @@ class AwaitedService:
     id: int
     programme_id: int
     organisation_id: int
+    event_id: int
     title: str
+    volunteer_id: int
     volunteer_person_id: int
     wrapped_key: bytes | None
     entered_by_person: int | None
     status: str
     started_at: datetime
+    ended_at: datetime | None
+    event_ends_at: datetime
     minutes: int | None
+    signals: Sequence[str] = ()
+    revision: int = 1
+    ref_hash: int | None = None
+    reviewed: bool = False
+
+    @property
+    def is_for_review(self) -> bool:
+        """Confirmed, and drawn or flagged for the office."""
+        return self.status == "CONFIRMED" and not self.reviewed and not REVIEWED_FOR.isdisjoint(self.signals)
 
 
 def check_may_attend(event: EventState | None, standing: str | None, *, programme_id: int | None) -> EventState:
@@ -160,7 +179,7 @@ def check_apart(stretches: Sequence[Stretch], own: Stretch, ended_at: datetime) 
         Overlap: it does.
     """
     for other in stretches:
-        if other.id == own.id or other.ended_at is None or other.status in {"REJECTED", "LAPSED"}:
+        if other.id == own.id or other.ended_at is None or other.status in VOID:
             continue
         if own.started_at < other.ended_at and other.started_at < ended_at:
             raise overlap()
@@ -177,32 +196,45 @@ def overlap() -> Overlap:
     )
 
 
-def signals_of(*, minutes_of_day: int, minutes_of_year: int, terms: VolunteerTerms) -> list[str]:
-    """What an organiser should look at twice; a signal is about the stretch, never a score of the person."""
-    signals = []
-    if minutes_of_day > terms.daily_hours * 60:
-        signals.append("DAILY_CAP")
-    if minutes_of_year > terms.yearly_hours * 60:
-        signals.append("YEARLY_CAP")
-    return signals
-
-
-def refusal_to_decide(service: AwaitedService | None, person_id: int | None) -> str | None:
-    """Why this person may not confirm or reject this stretch; None if they may. A key of REFUSALS."""
+def refusal_to_decide(service: AwaitedService | None, person_id: int | None, role: Role = Role.ORGANISER) -> str | None:
+    """Why this person may not reject this stretch; None if they may. A code for `refusal`."""
     if service is None:
         return "NOT_FOUND"
     if service.status == "CHECKED_IN":
         return "TOO_EARLY"
-    if service.status not in AWAITING:
+    if service.status == "AWAITING_COUNTERSIGNATURE":
+        return "NOT_SIGNED"
+    if service.status not in AWAITING and not (role is Role.OFFICER and service.is_for_review):
         return "ALREADY_DECIDED"
     if person_id in (service.volunteer_person_id, service.entered_by_person):
         return "SAME_PERSON"
     return None
 
 
+def refusal_to_confirm(
+    service: AwaitedService | None, person_id: int | None, role: Role = Role.ORGANISER
+) -> str | None:
+    """The same for confirming: what bears a signal waits for the office."""
+    code = refusal_to_decide(service, person_id, role)
+    if code is None and service is not None and role is Role.ORGANISER:
+        signal = held_by(service.signals)
+        return None if signal is None else _HELD + signal
+    return code
+
+
 def refusal(code: str) -> DomainError:
     """The same refusal in words: kept as a code, so that a repeated request hears it again."""
+    if code.startswith(_HELD):
+        return _held_back(code.removeprefix(_HELD))
     match code:
+        case "NOT_SIGNED":
+            return TooEarly(
+                words(
+                    "这段服务由组织者录入,须先由另一位组织者会签。",
+                    "An organiser entered this stretch, so another one has to countersign it first.",
+                ),
+                rule_source="R17",
+            )
         case "TOO_EARLY":
             return TooEarly(words("志愿者还没有签退。请等签退后再确认。", "The volunteer has not checked out yet."))
         case "ALREADY_DECIDED":
@@ -217,6 +249,17 @@ def refusal(code: str) -> DomainError:
             )
         case _:
             return NotFound()
+
+
+def _held_back(signal: str) -> DomainError:
+    title = title_of(signal)
+    return RuleRefused(
+        words(
+            f"这段服务因“{title.zh}”({signal})暂缓,由项目办公室核实后决定。",
+            f"This stretch is held back: {title.en} ({signal}). The programme office looks into it and decides.",
+        ),
+        rule_source="R17",
+    )
 
 
 def check_reason(reason: str) -> str:
@@ -248,6 +291,6 @@ def check_batch(ids: Sequence[int]) -> None:
 
 
 def _holds(stretch: Stretch, at: datetime) -> bool:
-    if stretch.status in {"REJECTED", "LAPSED"} or stretch.ended_at is None:
+    if stretch.status in VOID or stretch.ended_at is None:
         return False
     return stretch.started_at <= at < stretch.ended_at

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,10 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolunteerTerms:
-    """Ages in whole years, caps in hours, thresholds of the stars in confirmed hours."""
+    """Ages in whole years, caps in hours, thresholds of the stars in confirmed hours.
+
+    `insured_types` are risky: whoever organises them insures the volunteers first.
+    """
 
     timezone: str
     minimum_age: int
@@ -39,10 +42,21 @@ class VolunteerTerms:
     confirm_working_days: int
     stars_hours: tuple[int, ...]
     activity_types: frozenset[str]
+    insured_types: frozenset[str] = frozenset()
 
     def day_of(self, instant: datetime) -> date:
         """The local date of an instant."""
         return instant.astimezone(ZoneInfo(self.timezone)).date()
+
+    def day_and_year(self, instant: datetime) -> tuple[datetime, datetime, datetime, datetime]:
+        """When the local day and the local year of an instant begin and end."""
+        day = self.day_of(instant)
+        return (
+            self.midnight(day),
+            self.midnight(day + timedelta(days=1)),
+            self.midnight(date(day.year, 1, 1)),
+            self.midnight(date(day.year + 1, 1, 1)),
+        )
 
     def midnight(self, day: date) -> datetime:
         """The instant at which a local date begins."""
@@ -59,6 +73,7 @@ def terms_of(settings: Settings) -> VolunteerTerms:
         confirm_working_days=settings.confirm_working_days,
         stars_hours=settings.stars_hours,
         activity_types=frozenset(one.code for one in settings.activity_types),
+        insured_types=frozenset(one.code for one in settings.activity_types if one.insurance_needed),
     )
 
 
