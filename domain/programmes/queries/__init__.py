@@ -45,6 +45,11 @@ _DESK = text("""
       AND (s.effective_until IS NULL
         OR s.effective_until > CAST(CAST(:now AS timestamptz) AT TIME ZONE (p.content ->> 'timezone') AS date))
 """)
+_WAS_PUBLISHED = text("""
+    SELECT EXISTS (
+        SELECT FROM rule_set AS r
+        WHERE r.programme_id = :programme AND r.status = 'PUBLISHED' AND r.content = CAST(:content AS jsonb))
+""")
 _SAVE_PROGRAMME = text("""
     INSERT INTO programme (code, content) VALUES (:code, CAST(:content AS jsonb))
     ON CONFLICT ON CONSTRAINT programme_code_key DO UPDATE SET content = excluded.content
