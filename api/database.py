@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from domain.actor import Actor, Caller, Role
-from domain.errors import NotAllowed
+from domain.errors import DomainError, NotAllowed, TerminalBlocked
+from domain.programmes.queries.admissions import why_suspended
 from domain.values import words
 from domain.vault import Vault
 
@@ -26,8 +27,11 @@ _REFUSALS = {
         "You do not hold this role here, or it was blocked. Please ask your manager.",
     ),
     "ORGANISATION": words(
-        "您的机构目前暂停参与。请联系项目办公室。",
-        "Your organisation is suspended at present. Please ask the programme office.",
+        "您的机构目前没有参与。请联系项目办公室。",
+        "Your organisation does not take part at present. Please ask the programme office.",
+    ),
+    "TERMINAL": words(
+        "此终端已停用。请使用其他终端,或联系店长。", "This terminal is blocked. Use another one, or ask your manager."
     ),
 }
 
@@ -87,7 +91,7 @@ class Database:
             )
         ).one()
         if row.refusal is not None:
-            raise NotAllowed(_REFUSALS[row.refusal])
+            raise await _refusal(session, row.refusal, caller)
         actor = Actor(
             role=caller.role,
             person_id=caller.person_id,
@@ -99,6 +103,23 @@ class Database:
             terminal_id=caller.terminal_id,
         )
         return Unit(session=session, actor=actor, now=row.now, catalogue_version=row.catalogue)
+
+
+async def _refusal(session: AsyncSession, refusal: str, caller: Caller) -> DomainError:
+    """Why this caller may not act; the staff of a suspended organisation read the office's reason."""
+    if refusal == "TERMINAL":
+        return TerminalBlocked(_REFUSALS[refusal], field="terminalId")
+    reason = None
+    if refusal == "ORGANISATION" and caller.organisation_id is not None:
+        reason = await why_suspended(session, organisation_id=caller.organisation_id)
+    if reason is None:
+        return NotAllowed(_REFUSALS[refusal])
+    return NotAllowed(
+        words(
+            f"您的机构目前暂停参与,原因:{reason}。请联系项目办公室。",
+            f"Your organisation is suspended at present: {reason} Please ask the programme office.",
+        )
+    )
 
 
 class WorkerDatabase(Database):

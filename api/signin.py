@@ -82,6 +82,7 @@ class _Pending:
     redirect_uri: str | None
     app_state: str | None
     pairing_code: str | None
+    invitation_code: str | None
 
 
 class SignIn:
@@ -191,7 +192,12 @@ class SignIn:
         if not 0 < len(fields.get("code", "")) <= _MAX_FIELD_CHARS:
             raise SignInRefused(Fault.DENIED)
         identity = await self._issuer.identify(code=fields["code"], verifier=pending.verifier, nonce=pending.nonce)
-        wish = Wish(role=Role(pending.role), programme=pending.programme, pairing_code=pending.pairing_code)
+        wish = Wish(
+            role=Role(pending.role),
+            programme=pending.programme,
+            pairing_code=pending.pairing_code,
+            invitation_code=pending.invitation_code,
+        )
         code = new_opaque_token(uuid4())
         now = _instant(self._clock())
         ticket = Ticket(
@@ -228,6 +234,7 @@ def _pending(fields: Mapping[str, str], redirect_uris: frozenset[str]) -> _Pendi
         redirect_uri=redirect_uri,
         app_state=fields.get("state"),
         pairing_code=fields.get("pairing_code"),
+        invitation_code=fields.get("invitation_code"),
     )
 
 

@@ -12,6 +12,7 @@ from domain.incentives.actions import open_budgets, publish_products
 from domain.people.settlement import settle
 from domain.programmes import queries as programmes
 from domain.programmes.actions import publish_programme
+from domain.programmes.actions.admissions import take_over_commitments
 from domain.programmes.rules.document import ProgrammeDocument
 from domain.scoring.actions import deliver_records
 from domain.volunteering.actions.events import import_events
@@ -47,6 +48,7 @@ async def seed_programme(session: AsyncSession, now: datetime, *, code: str) -> 
     document = document_of(code)
     today = now.astimezone(ZoneInfo(document.timezone)).date()
     programme_id = await publish_programme(session, document=document, today=today)
+    await take_over_commitments(session, programme_id=programme_id, commitment=document.commitment_text, today=today)
     await publish_products(session, programme_id=programme_id, products=document.products)
     invented = people_of(code, today)
     settled = await settle(

@@ -77,7 +77,13 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "confirmServices": ORGANISER | OFFICER,
     "rejectService": ORGANISER | OFFICER,
     "correctService": ORGANISER | OFFICER,
-    # The shop.
+    # The shop, from its application on.
+    "applyAsOrganisation": SIGNED_IN,
+    "signCommitment": MANAGER,
+    "inviteStaff": MANAGER,
+    "blockStaff": MANAGER,
+    "registerTerminal": MANAGER,
+    "blockTerminal": MANAGER,
     "previewRedemption": SHOP,
     "redeem": SHOP,
     "reverseRedemption": SHOP,
@@ -89,6 +95,9 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "withdrawRecord": SOURCE,
     # The office.
     "lookUpCitizen": OFFICER,
+    "admitOrganisation": OFFICER,
+    "suspendOrganisation": OFFICER,
+    "resumeOrganisation": OFFICER,
     # The office: rules and products. Who drafts does not approve, and money is for approvers.
     "draftRuleSet": OFFICER,
     "openConsultation": OFFICER,
@@ -154,7 +163,8 @@ TYPES: Final[Mapping[str, Roles]] = {
     "AttendanceCode": ORGANISER,
     "MerchantDesk": SHOP,
     "Terminal": SHOP,
-    "StaffMember": MANAGER,
+    # A cashier sees the own post only.
+    "StaffMember": SHOP,
     "DeskRedemption": SHOP,
     "ScanAnswer": SHOP,
     "Office": OFFICE,

@@ -13,7 +13,7 @@ from api.database import Database, Unit
 from api.feed import Feed
 from api.graphql import ids
 from api.graphql.reference import KnownProgramme, Reference, Shelf, load
-from domain.actor import OFFICE_ROLES, Caller
+from domain.actor import OFFICE_ROLES, Caller, Role
 from domain.errors import NotAllowed
 from domain.values import Language, Words, words
 from domain.vault import Vault
@@ -72,6 +72,14 @@ class Context:
         """One mutation field: commits when the block ends well, undoes everything when it raises."""
         caller = self.caller if programme is None else replace(self.caller, programme=programme)
         async with self.database.transaction(caller) as unit:
+            await self._note(unit)
+            yield unit
+
+    @asynccontextmanager
+    async def applying(self, programme: str) -> AsyncIterator[Unit]:
+        """One mutation field of somebody who wants something new, whatever post they hold elsewhere."""
+        applicant = Caller(role=Role.CITIZEN, person_id=self.caller.person_id, programme=programme)
+        async with self.database.transaction(applicant) as unit:
             await self._note(unit)
             yield unit
 

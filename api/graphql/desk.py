@@ -10,6 +10,7 @@ from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
 from api.graphql.incentives import catalogue_on
 from api.graphql.products import Merchant, Product, merchant_of, product_of
+from api.graphql.staff import StaffOfDesk, Terminal
 from api.graphql.types import Connection, Node, connection, day, instant
 from api.graphql.view import Asked, Section
 from domain.errors import NotFound
@@ -23,14 +24,6 @@ from domain.redemption.rules.states import RedemptionStatus
 from domain.values import Fragment
 
 strawberry.enum(ScanReason, description="Why a scan was answered as it was. The reasons speak of the code.")
-
-
-@strawberry.type(description="A till of the shop.")
-class Terminal(Node):
-    name: str
-    pairing_code: str | None = strawberry.field(description="Shown once, when the terminal is registered.")
-    last_seen_at: datetime | None
-    blocked: bool
 
 
 @strawberry.type(description="A sale as the shop sees it: nothing about the person.")
@@ -67,7 +60,7 @@ DeskRedemptionResult: TypeAlias = Annotated[DeskRedemption | UserError, strawber
 
 
 @strawberry.type(description="What a shop may know of a redemption is about the sale, never about the person.")
-class MerchantDesk:
+class MerchantDesk(StaffOfDesk):
     merchant: Merchant
 
     @strawberry.field(description="The shop's terminals; one's own comes first.")

@@ -16,6 +16,7 @@ from api.graphql import (
     releases,
     scoring,
     sources,
+    staff,
     volunteering,
 )
 from api.graphql.context import Context, Info
@@ -43,6 +44,7 @@ LOADED: Final[Mapping[str, str]] = {
     **volunteering.NODES,
     **organiser.NODES,
     **sources.NODES,
+    **staff.NODES,
     **releases.NODES,
 }
 

@@ -3,6 +3,7 @@
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.organisations import OrganisationsOfOffice
 from api.graphql.programmes import Programme, programme_of
 from api.graphql.releases import ReleasesOfOffice
 from api.graphql.sampling import SamplingOfOffice
@@ -11,7 +12,7 @@ from domain.values import Fragment
 
 
 @strawberry.type(description="The office of one programme.")
-class Office(ReleasesOfOffice, SamplingOfOffice):
+class Office(OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
     programme: Programme
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
+from enum import Enum
 
 import strawberry
 
 from api.graphql.context import Context, Info
-from api.graphql.reference import KnownOrganisation, KnownProduct
+from api.graphql.reference import KnownCommitment, KnownOrganisation, KnownProduct
 from api.graphql.rule_sets import SourceMark, source_marks
 from api.graphql.shapes import BenefitShape, shape_of
 from api.graphql.types import Node
@@ -38,10 +39,27 @@ class AllowanceRule:
     per_household: bool
 
 
+@strawberry.enum(description="How far an organisation has come: APPLIED waits for the office.")
+class OrganisationStatus(Enum):
+    APPLIED = "APPLIED"
+    ADMITTED = "ADMITTED"
+    SUSPENDED = "SUSPENDED"
+
+
+@strawberry.type(description="Signed by an organisation, public (信用承诺书).")
+class Commitment:
+    text: str = strawberry.field(description="As it was signed, in the language of the request.")
+    version: int
+    signed_on: date
+    digest: str
+
+
 @strawberry.type(description="A department, a school, a volunteer body, a shop or a utility.")
 class Organisation(Node):
     name: str
     kind: OrganisationKind
+    status: OrganisationStatus
+    commitment: Commitment | None = strawberry.field(description="The newest that it has signed; null before.")
 
 
 @strawberry.type(description="A shop or utility that gives benefits.")
@@ -50,6 +68,7 @@ class Merchant(Node):
     name: str
     category: str
     address: str | None
+    commitment: Commitment | None = strawberry.field(description="The newest that it has signed; null before.")
 
     @strawberry.field(description="The products in force that can be taken here.")
     def products(self, info: Info) -> "list[Product]":
@@ -127,6 +146,7 @@ def merchant_of(context: Context, organisation_id: int) -> Merchant:
         name=context.speak(known.name),
         category=context.speak(known.category),
         address=None if known.address is None else context.speak(known.address),
+        commitment=commitment_of(context, known.commitment),
     )
 
 
@@ -137,6 +157,17 @@ def organisation_of(context: Context, organisation_id: int) -> Organisation:
         id=context.seal("organisation", known.id),
         name=context.speak(known.name),
         kind=OrganisationKind(known.kind),
+        status=OrganisationStatus(known.status),
+        commitment=commitment_of(context, known.commitment),
+    )
+
+
+def commitment_of(context: Context, known: KnownCommitment | None) -> Commitment | None:
+    """What an organisation has signed."""
+    if known is None:
+        return None
+    return Commitment(
+        text=context.speak(known.text), version=known.version, signed_on=known.signed_on, digest=known.digest
     )
 
 

@@ -217,7 +217,7 @@ def _merchants(
         one
         for one in known.organisations
         if one.id in giving
-        and one.status == "ADMITTED"
+        and one.takes_part
         and (text is None or _mentions(text, context.speak(one.name), context.speak(one.category)))
     ]
 

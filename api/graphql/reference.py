@@ -107,6 +107,16 @@ class KnownProduct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCommitment:
+    """What an organisation has signed, word for word, and when."""
+
+    text: Words
+    version: int
+    digest: str
+    signed_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOrganisation:
     """One organisation as the public may know it."""
 
@@ -120,6 +130,12 @@ class KnownOrganisation:
     lat: float | None
     lon: float | None
     status: str
+    commitment: KnownCommitment | None
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it is admitted and has signed the commitment."""
+        return self.status == "ADMITTED" and self.commitment is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,4 +319,7 @@ def _organisation(row: Any) -> KnownOrganisation:
         lat=row.lat,
         lon=row.lon,
         status=row.status,
+        commitment=None
+        if row.version is None
+        else KnownCommitment(text=Words(**row.body), version=row.version, digest=row.digest, signed_on=row.signed_on),
     )

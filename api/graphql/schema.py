@@ -15,6 +15,7 @@ from api.graphql import (
     incentives,
     look_up,
     office,
+    organisations,
     organiser,
     people,
     programmes,
@@ -23,6 +24,7 @@ from api.graphql import (
     sampling,
     scoring,
     sources,
+    staff,
     volunteering,
 )
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
@@ -34,6 +36,7 @@ from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
 from api.graphql.offering import ProductsMutation
 from api.graphql.office import OfficeQuery
+from api.graphql.organisations import OrganisationMutation
 from api.graphql.organiser import OrganiserQuery
 from api.graphql.people import AccessEvent, Consent
 from api.graphql.products import Organisation
@@ -42,6 +45,7 @@ from api.graphql.redemption import PresentMutation
 from api.graphql.releasing import RulesMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.sources import SourceMutation, SourceQuery
+from api.graphql.staff import StaffMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
 from api.graphql.volunteering import VolunteeringQuery
@@ -59,6 +63,8 @@ SECTIONS: Final = (
     *look_up.SECTIONS,
     *volunteering.SECTIONS,
     *organiser.SECTIONS,
+    *organisations.SECTIONS,
+    *staff.SECTIONS,
     *sampling.SECTIONS,
     *sources.SECTIONS,
 )
@@ -87,6 +93,8 @@ class Mutation(
     OrganiserMutation,
     AttendanceMutation,
     DeskMutation,
+    OrganisationMutation,
+    StaffMutation,
     SourceMutation,
     LookUpMutation,
     RulesMutation,

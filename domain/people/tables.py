@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
@@ -112,6 +113,29 @@ class Terminal(SQLModel, table=True):
     pairing_mac: bytes | None = Field(default=None, sa_type=LargeBinary)
     blocked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     last_seen_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Invitation(SQLModel, table=True):
+    __tablename__ = "invitation"
+    __table_args__ = (
+        UniqueConstraint("code_mac", name="invitation_code_key"),
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="invitation_organisation_fkey"),
+        ForeignKeyConstraint(["staff_id"], ["staff.id"], name="invitation_staff_fkey"),
+        Index("invitation_open", "organisation_id", postgresql_where=text("(ended_at IS NULL)")),
+        Index("invitation_staff", "staff_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    organisation_id: int = Field(sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    role: str = Field(sa_type=Text)
+    contact_digest: bytes = Field(sa_type=LargeBinary)
+    contact_masked: str = Field(sa_type=Text)
+    code_mac: bytes = Field(sa_type=LargeBinary)
+    invited_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    staff_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class RefreshSession(SQLModel, table=True):

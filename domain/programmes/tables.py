@@ -53,6 +53,21 @@ class Organisation(SQLModel, table=True):
     registration_number: str | None = Field(default=None, sa_type=Text)
     status: str = Field(sa_type=Text)
     status_reason: str | None = Field(default=None, sa_type=Text)
+    applied_by: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Commitment(SQLModel, table=True):
+    __tablename__ = "commitment"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="commitment_organisation_fkey"),
+    )
+
+    organisation_id: int = Field(primary_key=True, sa_type=BigInteger)
+    version: int = Field(primary_key=True, sa_type=Integer)
+    digest: str = Field(sa_type=Text)
+    body: dict[str, Any] = Field(sa_type=JSONB)
+    signed_on: date = Field(sa_type=Date)
+    signed_by: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class RuleSet(SQLModel, table=True):

@@ -25,6 +25,7 @@ ABOUT_NOBODY = {
     "canary",
     "catalogue_version",
     "clock",
+    "commitment",
     "consent_text",
     "consultation",
     "daily_run",

@@ -1,4 +1,5 @@
-"""What people do: sign in and out (signing_in.py), join and leave (joining.py), be looked up (looking_up.py)."""
+"""What people do: sign in and out (signing_in.py), join and leave (joining.py), be looked up (looking_up.py),
+invite and block staff and tills (staff.py)."""
 
 from domain.people.actions.joining import Ended, enrol, give_consent, withdraw, withdraw_consent
 from domain.people.actions.looking_up import Found, look_up_by_presence, presence_code_of, show_presence_code
@@ -6,10 +7,10 @@ from domain.people.actions.signing_in import (
     Identity,
     Wish,
     end_session,
-    pairing_mac,
     refresh_session,
     sign_in,
 )
+from domain.people.actions.staff import pairing_mac
 
 __all__ = [
     "Ended",

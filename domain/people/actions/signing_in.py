@@ -13,6 +13,7 @@ from domain import audit
 from domain.actor import PERSON_ROLES, Actor, Caller, Role
 from domain.errors import NotAllowed
 from domain.people import queries
+from domain.people.actions.staff import accept_invitation, pairing_mac
 from domain.people.queries import Post, Rotation, SealedProfile, Ticket
 from domain.values import words
 from domain.vault import Vault
@@ -31,11 +32,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """As what somebody wants to sign in; a cashier may show the code of the terminal they stand at."""
+    """As what somebody wants to sign in.
+
+    A cashier may show the code of the terminal they stand at, and whoever is invited to a post the invitation's code.
+    """
 
     role: Role
     programme: str
     pairing_code: str | None = None
+    invitation_code: str | None = None
 
 
 async def sign_in(
@@ -46,11 +51,14 @@ async def sign_in(
     Every person may be a citizen or a volunteer; any other role needs a row of our own, not a claim.
 
     Raises:
-        NotAllowed: the role is not held in this programme, or the till is not known.
+        NotAllowed: the role is not held in this programme, or the till or the invitation is not known.
     """
     person_id = await recognise_person(session, actor, now, identity=identity)
     actor = replace(actor, person_id=person_id, role=wish.role)
-    post = await _post(session, actor, wish=wish)
+    invited_by = None
+    if wish.invitation_code is not None:
+        invited_by = await accept_invitation(session, actor, now, code=wish.invitation_code, name=identity.name)
+    post = await _post(session, actor, wish=wish, organisation_id=invited_by)
     caller = Caller(
         role=wish.role,
         person_id=person_id,
@@ -108,7 +116,7 @@ async def _end(session: AsyncSession, actor: Actor, now: datetime, *, session_id
         await audit.record(session, actor, now, action="end_session", about=about)
 
 
-async def _post(session: AsyncSession, actor: Actor, *, wish: Wish) -> Post:
+async def _post(session: AsyncSession, actor: Actor, *, wish: Wish, organisation_id: int | None) -> Post:
     """Where the person works in this role; a citizen or volunteer works nowhere."""
     if wish.role in PERSON_ROLES:
         return Post(organisation_id=None, terminal_id=None)
@@ -124,7 +132,11 @@ async def _post(session: AsyncSession, actor: Actor, *, wish: Wish) -> Post:
         refusal = _NO_SUCH_CODE
     else:
         post = await queries.staff_post(
-            session, person_id=actor.person_id, role=wish.role, programme_id=actor.programme_id
+            session,
+            person_id=actor.person_id,
+            role=wish.role,
+            programme_id=actor.programme_id,
+            organisation_id=organisation_id,
         )
         refusal = _NO_POST
     if post is None:
@@ -132,11 +144,6 @@ async def _post(session: AsyncSession, actor: Actor, *, wish: Wish) -> Post:
     if wish.role is Role.CASHIER and post.terminal_id is None:
         raise NotAllowed(_NO_TERMINAL)
     return post
-
-
-def pairing_mac(vault: Vault, code: str) -> bytes:
-    """What is stored of a terminal's pairing code; blanks, hyphens and case do not matter."""
-    return vault.digest("pairing", code.replace(" ", "").replace("-", "").upper())
 
 
 def _sealed(vault: Vault, key: bytes, field: str, content: str | None) -> bytes | None:

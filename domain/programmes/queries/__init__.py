@@ -23,9 +23,17 @@ _RULE_SET_ON = text("""
       AND (effective_until IS NULL OR effective_until > :day)
 """)
 _ORGANISATIONS = text("""
-    SELECT id, programme_id, code, kind, name, category, address, lat, lon, status
-    FROM organisation
-    ORDER BY id
+    SELECT o.id, o.programme_id, o.code, o.kind, o.name, o.category, o.address, o.lat, o.lon, o.status,
+        c.version, c.digest, c.body, c.signed_on
+    FROM organisation AS o
+    LEFT JOIN LATERAL (
+        SELECT s.version, s.digest, s.body, s.signed_on
+        FROM commitment AS s
+        WHERE s.organisation_id = o.id
+        ORDER BY s.version DESC
+        LIMIT 1
+    ) AS c ON true
+    ORDER BY o.id
 """)
 _ITEMS = text("SELECT id, programme_id, code FROM item ORDER BY id")
 _DESK = text("""
@@ -141,7 +149,7 @@ async def was_published(session: AsyncSession, *, programme_id: int, content: ob
 
 
 async def organisations(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
-    """All organisations: shops, utilities, departments, volunteer bodies, schools."""
+    """All organisations: shops, utilities, departments, volunteer bodies, schools; and what each has signed last."""
     return (await session.execute(_ORGANISATIONS)).all()
 
 
