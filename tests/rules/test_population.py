@@ -24,7 +24,7 @@ from domain.incentives.rules.population import (
 from domain.incentives.rules.standing import Catalogue
 from domain.programmes.rules.shapes import MinGrade, MinPoints, MinVolunteerHours
 from domain.programmes.rules.terms import ConditionKind, ConsentPurpose, Window
-from tests.rules.benefits import NO_LIMIT, RULES, TODAY, product, standing, uses, with_ways
+from tests.rules.benefits import NO_LIMIT, RULES, TODAY, money, product, standing, uses, with_ways
 
 CATALOGUE = Catalogue(today=TODAY, zone=ZoneInfo("Asia/Shanghai"), rule_set_id=1, rules=RULES, products={})
 PERSON = Person(citizen_id=1, cohort=1980, registration="PERMIT")
@@ -95,9 +95,35 @@ def test_what_passes_by_itself_does_not_hide_that_somebody_qualifies() -> None:
     used_up = standing(used={("bus", date(2026, 6, 1)): 9})
     spent = product(allowance=uses(9), ways=((MinPoints(points=900),),))
     assert not decide(spent, RULES, used_up).qualified
-    assert meets_a_way(decide(spent, RULES, used_up))
-    assert not meets_a_way(decide(BEYOND, RULES, standing()))
-    assert not meets_a_way(decide(product(), RULES, standing(consents=frozenset({ConsentPurpose.SCORE}))))
+    assert meets_a_way(spent, RULES, used_up)
+    assert not meets_a_way(BEYOND, RULES, standing())
+    assert not meets_a_way(product(), RULES, standing(consents=frozenset({ConsentPurpose.SCORE})))
+
+
+@given(
+    st.integers(900, 1300),
+    st.integers(0, 700),
+    st.sampled_from([frozenset(ConsentPurpose), frozenset({ConsentPurpose.SCORE}), frozenset()]),
+    st.booleans(),
+)
+def test_whoever_qualifies_does_so_by_the_decision_of_every_day(
+    points: int, hours: int, consents: frozenset[ConsentPurpose], scored: bool
+) -> None:
+    one = standing(
+        points=points if scored else None,
+        gate_points={"general": points},
+        hours_total_x100=hours * 100,
+        hours_year_x100=hours * 100,
+        consents=consents,
+    )
+    for gated in (
+        product(),
+        BEYOND,
+        with_ways((MinPoints(points=1000), MinVolunteerHours(hours=200)), (MinGrade(band="aa"),)),
+        replace(BEYOND, allowance=uses(1), budget=money(0)),
+    ):
+        waits = {ConditionKind.ALLOWANCE_LEFT, ConditionKind.BUDGET_LEFT}
+        assert meets_a_way(gated, RULES, one) == (unmet_kinds(decide(gated, RULES, one)) <= waits)
 
 
 def test_what_is_kept_is_one_more_way_that_asks_for_nothing_of_its_own() -> None:

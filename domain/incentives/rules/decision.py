@@ -9,7 +9,7 @@ from typing import Final
 from domain.incentives.rules.conditions import ConditionResult, implied, judge
 from domain.incentives.rules.standing import Rules, Standing, allowance_window, budget_window
 from domain.programmes.rules.document import Product
-from domain.programmes.rules.terms import ConditionKind
+from domain.programmes.rules.terms import ConditionKind, ConsentPurpose
 from domain.programmes.rules.windows import next_opening
 from domain.values import Words, words
 
@@ -48,8 +48,6 @@ class Decision:
 IMPLIED: Final = frozenset(
     {ConditionKind.CONSENT, ConditionKind.WINDOW_OPEN, ConditionKind.ALLOWANCE_LEFT, ConditionKind.BUDGET_LEFT}
 )
-# What passes by itself: a season, a window, a budget.
-WAITS: Final = IMPLIED - {ConditionKind.CONSENT}
 # Who somebody is: no step ever asks to change it.
 PROTECTED: Final = frozenset({ConditionKind.AGE, ConditionKind.RESIDENCE})
 
@@ -78,9 +76,15 @@ def decide(product: Product, rules: Rules, standing: Standing) -> Decision:
     )
 
 
-def meets_a_way(decision: Decision) -> bool:
-    """Whether the citizen consents and meets one way in full, whatever season, allowance and budget say."""
-    return unmet_kinds(decision) <= WAITS
+def meets_a_way(product: Product, rules: Rules, standing: Standing) -> bool:
+    """Whether the citizen consents and meets one way in full, whatever season, allowance and budget say.
+
+    The same judgement without its words: for a whole population these would take most of the time.
+    """
+    return ConsentPurpose.BENEFITS in standing.consents and any(
+        all(judge(condition, number, product, rules, standing).met for condition in way)
+        for number, way in enumerate(product.ways or ((),), start=1)
+    )
 
 
 def refused(decision: Decision, sentence: Words) -> Decision:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from domain.incentives.rules.decision import decide, meets_a_way
+from domain.incentives.rules.decision import meets_a_way
 from domain.incentives.rules.standing import Catalogue, Standing, allowance_window
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.shapes import SCORE_CONDITIONS
@@ -61,7 +61,7 @@ def assess(
 
 def qualifies(product: Product, catalogue: Catalogue, standing: Standing) -> bool:
     """Whether somebody meets a product's conditions, in whatever season, and whether or not it is used up."""
-    return meets_a_way(decide(product, catalogue.rules, standing))
+    return meets_a_way(product, catalogue.rules, standing)
 
 
 def written(counts: Mapping[Key, int]) -> dict[str, int]:
