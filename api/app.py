@@ -22,11 +22,13 @@ from api.graphql.schema import build
 from api.graphql.socket import SocketEndpoint
 from api.issuer import Issuer, IssuerSettings, demo_issuer
 from api.machines import Machines, body_limit
+from api.metrics import Metrics, MetricsEndpoint
 from api.provider import PATH as PROVIDER_PATH
 from api.provider import DemoProvider, ProviderAccount
 from api.request_ids import RequestIds
 from api.settings import Settings
 from api.signin import CALLBACK_PATH, SignIn, SignInSettings
+from api.statements import Statements
 from api.tokens import Keyring
 from domain.vault import Vault
 from seeds.demo import people_of, programme_codes
@@ -43,17 +45,19 @@ def create_app(settings: Settings) -> Starlette:
         signing_key=settings.token_signing_key,
         previous_public_keys=settings.token_previous_keys,
     )
-    feed = Feed(settings.database_url)
-    graphql = GraphQLEndpoint(build(), database, keyring, feed)
+    feed, metrics = Feed(settings.database_url), Metrics()
+    graphql = GraphQLEndpoint(build(), database, keyring, feed, metrics)
     sockets = SocketEndpoint(graphql.operations)
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", MetricsEndpoint(metrics, database, feed).answer, methods=["GET"]),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", sockets),
             *sign_in_routes(settings, database, keyring),
             *Machines(database, keyring, public_url=settings.public_url).routes(),
+            *Statements(database, keyring).routes(),
         ],
         middleware=[
             Middleware(RequestIds),

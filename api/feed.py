@@ -24,8 +24,10 @@ MAX_WAITING: Final = 100
 MAX_PER_PERSON: Final = 20
 _CHECK_EVERY_S: Final = 5.0
 _ANSWER_LIMIT_S: Final = 5.0
-_RETRY_S: Final = (0.1, 5.0)
+_RETRY_S: Final = (0.05, 1.0)
 _REMEMBERED: Final = 20_000
+# The last is what the driver says when it is cut off between question and answer.
+_LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # Longer than any transaction of the relay: what was claimed before a loss may have been committed after it.
 _OVERLAP: Final = timedelta(seconds=30)
 _DATABASE_TIME: Final = """
@@ -135,9 +137,13 @@ class Feed:
             try:
                 await self._listen_once()
                 pause = shortest
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except _LOST as error:
                 pause = min(pause * 2, longest)
                 log.warning("feed_out_of_reach", cause=type(error).__name__)
+            except Exception:
+                # Whatever it is, every subscription of this process depends on the next attempt.
+                pause = longest
+                log.exception("feed_failed")
             await self._wait(self._closing, pause)
 
     async def _listen_once(self) -> None:
@@ -164,10 +170,12 @@ class Feed:
 
     async def _catch_up(self, connection: "asyncpg.Connection[Any]") -> None:
         """Passes on what was sent while nobody listened here, and has everybody look again."""
-        since = self._heard_until
-        if since is None:
+        if self._heard_until is None:
+            # Before this process began, nobody here was waiting for anything.
             since = await connection.fetchval(_DATABASE_TIME) - timedelta(seconds=time.monotonic() - self._begun)
-        missed = await connection.fetch(_SINCE, since - _OVERLAP)
+        else:
+            since = self._heard_until - _OVERLAP
+        missed = await connection.fetch(_SINCE, since)
         self._pass_on(Event(**row) for row in missed)
         for signal in self._everybody():
             signal.poke()

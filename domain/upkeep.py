@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
@@ -34,6 +34,33 @@ _KEEP_CANARY = text("""
 """)
 
 
+_BEATS = text("SELECT h.name, h.at, h.runs, h.failures FROM heartbeat AS h ORDER BY h.name")
+_WAITING = text("SELECT w.waiting, w.since FROM outbox_waiting() AS w")
+_AHEAD = text("SELECT c.ahead FROM clock AS c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One task of the worker: when it last ended well, in real time, and how often it did and did not."""
+
+    name: str
+    at: datetime
+    runs: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the database knows of the worker. `real_now` is its own clock, `ahead` what a demo's clock runs ahead."""
+
+    beats: tuple[Beat, ...]
+    waiting: int
+    lag_s: float
+    last_day: date | None
+    real_now: datetime
+    ahead: timedelta
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """How often a task has ended well and badly since this was last written down."""
@@ -51,6 +78,21 @@ async def beat(session: AsyncSession, now: datetime, *, counts: Mapping[str, Cou
         "failures": [count.failures for count in counts.values()],
     }
     await session.execute(_BEAT, params=values)
+
+
+async def state(session: AsyncSession, now: datetime) -> State:
+    """How worker and relay are doing."""
+    beats = tuple(Beat(**row._mapping) for row in await session.execute(_BEATS))
+    outbox = (await session.execute(_WAITING)).one()
+    ahead: timedelta = (await session.execute(_AHEAD)).scalar_one()
+    return State(
+        beats=beats,
+        waiting=outbox.waiting,
+        lag_s=0.0 if outbox.since is None else max((now - outbox.since).total_seconds(), 0.0),
+        last_day=await last_day_done(session),
+        real_now=now - ahead,
+        ahead=ahead,
+    )
 
 
 async def last_day_done(session: AsyncSession) -> date | None:

@@ -19,6 +19,8 @@ from domain.vault import Vault
 from seeds.demo import programme_codes, seed_programme
 
 _DRAIN_LIMIT_S = 10
+_IDLE_LIMIT_S = 0.5
+_LOOK_EVERY_S = 0.02
 _LONGEST_MESSAGE_BYTES = 65_536
 
 
@@ -76,8 +78,19 @@ class _Server(uvicorn.Server):
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams never end by themselves, so they are ended before the requests are waited for."""
+        """No more connections; streams, which never end by themselves, are ended; open connections say good-bye.
+
+        A connection that is idle may carry its next request any moment: that one is answered with `connection: close`,
+        and only who says nothing for a while is hung up on.
+        """
+        await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         await leave(self._app)
+        for _ in range(round(_IDLE_LIMIT_S / _LOOK_EVERY_S)):
+            if self.server_state.connections:
+                await asyncio.sleep(_LOOK_EVERY_S)
         await super().shutdown(sockets)
 
 

@@ -291,6 +291,7 @@ def _guarded_mutation(resolve: Resolve, allowed: Roles) -> Resolve:
             answer: Awaitable[Any] | Any = resolve(source, info, **args)
             return await answer if isawaitable(answer) else answer
         except DomainError as refusal:
+            info.context.codes.append(refusal.code)
             return user_error(refusal, info.context.language)
 
     return guarded

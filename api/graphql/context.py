@@ -35,6 +35,8 @@ class Context:
     feed: Feed
     view: "View"
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    # What was refused or has failed in this request, for logs and counts.
+    codes: list[str] = field(default_factory=list)
     # What the root fields have loaded, by response path without list positions; see view.py.
     loaded: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _reference: Reference | None = None

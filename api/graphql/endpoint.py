@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphql import ExecutionResult, GraphQLError
+from graphql import DocumentNode, ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,6 +16,7 @@ from api.graphql.operations import Operations, is_subscription, payload, ran
 from api.graphql.requests import BadRequest, Operation, parse_body
 from api.graphql.schema import Api
 from api.graphql.stream import EventStream
+from api.metrics import Metrics
 from api.request_ids import request_id_of
 from api.tokens import AccessToken, Keyring
 from domain.values import Language
@@ -28,9 +29,16 @@ EVENTS: Final = "text/event-stream"
 class GraphQLEndpoint:
     """Serves POST /graphql over one database, for tokens of one keyring."""
 
-    def __init__(self, api: Api, database: Database, keyring: Keyring, feed: Feed | None = None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        database: Database,
+        keyring: Keyring,
+        feed: Feed | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         url = database.engine.url.render_as_string(hide_password=False)
-        self.operations = Operations(api, database, keyring, feed or Feed(url))
+        self.operations = Operations(api, database, keyring, feed or Feed(url), metrics or Metrics())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, media_type = Request(scope, receive), JSON
@@ -59,13 +67,12 @@ class GraphQLEndpoint:
     ) -> Response:
         context = self.operations.context(token, spoken, request_id_of(request.scope))
         document = self.operations.document(operation)
-        if isinstance(document, ExecutionResult):
-            result = document
-        elif is_subscription(document, operation):
-            result = ExecutionResult(data=None, errors=[GraphQLError(_GOES_ON)])
+        if isinstance(document, DocumentNode) and is_subscription(document, operation):
+            document = ExecutionResult(data=None, errors=[GraphQLError(_GOES_ON)])
+        if isinstance(document, DocumentNode):
+            result, content = await self.operations.answer(document, operation, context)
         else:
-            result = await self.operations.execute(document, operation, context)
-        content = payload(result, context)
+            result, content = document, payload(document, context)
         status = _status(result, content, media_type)
         headers = {"retry-after": "1"} if status == 503 else {}
         return _respond(content, status, media_type, {"x-request-id": context.request_id, **headers})

@@ -8,13 +8,16 @@ from typing import Any, Final
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     execute,
     get_operation_ast,
     subscribe,
 )
+from structlog.contextvars import bind_contextvars
 
 from api.database import Database
 from api.feed import Feed, TooSlow
@@ -24,6 +27,7 @@ from api.graphql.limits import Documents
 from api.graphql.reference import Shelf
 from api.graphql.requests import BadRequest, Operation
 from api.graphql.schema import Api
+from api.metrics import Metrics
 from api.tokens import LEEWAY_S, AccessToken, Keyring, TokenRefused, read_access_token
 from domain.actor import ANONYMOUS
 from domain.errors import DomainError
@@ -37,8 +41,9 @@ _BEARER: Final = "Send the access token as: Authorization: Bearer …"
 class Operations:
     """Everything that one process needs to run operations."""
 
-    def __init__(self, api: Api, database: Database, keyring: Keyring, feed: Feed) -> None:
+    def __init__(self, api: Api, database: Database, keyring: Keyring, feed: Feed, metrics: Metrics) -> None:
         self.feed = feed
+        self._metrics = metrics
         self._api = api
         self._database = database
         self._keyring = keyring
@@ -83,26 +88,38 @@ class Operations:
             return ExecutionResult(data=None, errors=[GraphQLError("Several operations: name one in operationName.")])
         return document
 
-    async def execute(self, document: DocumentNode, operation: Operation, context: Context) -> ExecutionResult:
-        """The answer to a query or a mutation."""
-        result = execute(self._api.schema, document, **_asked(operation, context))
-        return await result if isawaitable(result) else result
+    async def answer(
+        self, document: DocumentNode, operation: Operation, context: Context
+    ) -> tuple[ExecutionResult, dict[str, Any]]:
+        """The answer to a query or a mutation, and as the client reads it; counted, and noted for the log."""
+        begun = time.perf_counter()
+        executed = execute(self._api.schema, document, **_asked(operation, context))
+        result = await executed if isawaitable(executed) else executed
+        content = payload(result, context)
+        kind, field = _named(document, operation, self._api.schema)
+        self._metrics.answered(kind, field, time.perf_counter() - begun, context.codes)
+        bind_contextvars(operation=kind, field=field, role=context.caller.role.value, codes=context.codes)
+        return result, content
 
     async def results(
         self, document: DocumentNode, operation: Operation, context: Context
-    ) -> AsyncGenerator[ExecutionResult, None]:
-        """All answers: one for a query or a mutation, as many as come for a subscription."""
+    ) -> AsyncGenerator[tuple[ExecutionResult, dict[str, Any]], None]:
+        """All answers as the client reads them: one to a query or a mutation, as many as come to a subscription."""
         if not is_subscription(document, operation):
-            yield await self.execute(document, operation, context)
+            yield await self.answer(document, operation, context)
             return
+        kind, field = _named(document, operation, self._api.schema)
+        bind_contextvars(operation=kind, field=field, role=context.caller.role.value)
         begun = subscribe(self._api.schema, document, **_asked(operation, context))
         stream = await begun if isawaitable(begun) else begun
         if isinstance(stream, ExecutionResult):
-            yield stream
+            yield stream, payload(stream, context)
             return
         try:
             async for result in stream:
-                yield result
+                self._metrics.sent(field)
+                context.codes.clear()
+                yield result, payload(result, context)
         finally:
             await stream.aclose()  # type: ignore[attr-defined]  # always a generator, which its type does not say
 
@@ -122,6 +139,17 @@ def is_subscription(document: DocumentNode, operation: Operation) -> bool:
     return node is not None and node.operation is OperationType.SUBSCRIPTION
 
 
+def _named(document: DocumentNode, operation: Operation, schema: GraphQLSchema) -> tuple[str, str]:
+    """Kind and root field of an operation. Only what the schema knows is named, so that nobody can fill the labels."""
+    node = get_operation_ast(document, operation.name)
+    if node is None:
+        return "none", "none"
+    root = schema.get_root_type(node.operation)
+    names = {one.name.value for one in node.selection_set.selections if isinstance(one, FieldNode)}
+    known = names & root.fields.keys() if root is not None else names
+    return node.operation.value, known.pop() if len(known) == 1 and known == names else "several"
+
+
 def ran(result: ExecutionResult) -> bool:
     """Whether anything was executed."""
     return result.data is not None or any(error.path is not None for error in result.errors or ())
@@ -130,6 +158,7 @@ def ran(result: ExecutionResult) -> bool:
 def payload(result: ExecutionResult, context: Context) -> dict[str, Any]:
     """The answer as the client reads it."""
     errors = [formatted(error, context.language, context.request_id) for error in result.errors or ()]
+    context.codes += [error["extensions"]["code"] for error in errors]
     content: dict[str, Any] = {"errors": errors} if errors else {}
     if ran(result):
         content["data"] = result.data

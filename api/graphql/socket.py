@@ -112,8 +112,9 @@ class _Connection:
         if is_closing:
             self._end(_LEAVING)
         listening = asyncio.create_task(self._listen())
+        either: set[asyncio.Future[Any]] = {listening, self._ending}
         try:
-            await asyncio.wait({listening, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (listening, *self._running.values()):
                 task.cancel()
@@ -242,10 +243,9 @@ class _Connection:
             return
         results = self._operations.results(document, operation, context)
         try:
-            async for result in results:
+            async for result, content in results:
                 if has_expired(self._token):
                     raise Closed(FORBIDDEN, EXPIRED)
-                content = payload(result, context)
                 if not ran(result):
                     await self._send({"type": "error", "id": number, "payload": content["errors"]})
                     return

@@ -90,11 +90,11 @@ class EventStream:
             return
         results = self._operations.results(document, self._operation, context)
         try:
-            async for result in results:
+            async for _, content in results:
                 if has_expired(self._token):
                     yield _next({"errors": [{"message": EXPIRED, "extensions": {"code": UNAUTHENTICATED}}]})
                     return
-                yield _next(payload(result, context))
+                yield _next(content)
         except Exception as cause:
             yield _next({"errors": [broken_off(cause, context)]})
         finally:
