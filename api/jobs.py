@@ -31,10 +31,14 @@ class Kind:
 
 
 async def run_dry_run(database: WorkerDatabase, job: Job) -> None:
-    """Every part of the population that is not done yet, each in a transaction that only reads."""
+    """Every part of the population that is not done yet, each in a transaction that only reads.
+
+    It may take long: what people keep is due at a certain midnight, and goes first.
+    """
     async with database.transaction(ANONYMOUS) as unit:
         parts = await releases.dry_run_parts(unit.session, unit.now, dry_run_id=job.subject)
     for part in parts:
+        await run_jobs(database, _PRESSING)
         async with database.reading(ANONYMOUS) as unit:
             counts = await releases.assess_part(unit.session, unit.now, dry_run_id=job.subject, part=part)
         async with database.transaction(ANONYMOUS) as unit:
@@ -59,10 +63,8 @@ async def run_entitlements(database: WorkerDatabase, job: Job) -> None:
             await jobs.advance(unit.session, unit.now, job=job, reached=part + 1)
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    DRY_RUN: Kind(run=run_dry_run, give_up=give_up_dry_run),
-    ENTITLEMENTS: Kind(run=run_entitlements),
-}
+_PRESSING: Final[Mapping[str, Kind]] = {ENTITLEMENTS: Kind(run=run_entitlements)}
+KINDS: Final[Mapping[str, Kind]] = {DRY_RUN: Kind(run=run_dry_run, give_up=give_up_dry_run), **_PRESSING}
 
 
 async def run_jobs(database: WorkerDatabase, kinds: Mapping[str, Kind] = KINDS) -> int:

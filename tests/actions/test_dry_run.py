@@ -381,3 +381,27 @@ async def test_only_the_citizen_sees_what_they_keep(town: Town) -> None:
     assert seen["own"] == [True]
     assert set(seen["another"]) <= {True}
     assert seen["office"] == []
+
+
+async def test_what_people_keep_goes_before_a_dry_run_that_has_waited_longer(town: Town) -> None:
+    version = await town.approved(stricter)
+    number = await start(town, await town.draft(*CHANGES))
+    await town.act(
+        await town.caller(Role.APPROVER),
+        releases.publish_rule_set,
+        version=version,
+        effective_from=await town.today() + DAY,
+        answer=None,
+    )
+    await town.wait(DAY)
+    await run_jobs(town.worker)
+    assert await status(town, number) == ("DONE", [])
+    rows = await town.rows(
+        """
+        SELECT kind FROM job
+        WHERE subject = :run AND kind = 'dry_run' OR kind = 'entitlements' AND subject IN (
+            SELECT id FROM rule_set WHERE programme_id = :programme)
+        ORDER BY done_at""",
+        run=number,
+    )
+    assert [row.kind for row in rows] == ["entitlements", "entitlements", "dry_run"]
