@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+from api import certificates
 from api.body_limit import BodyLimit
 from api.database import Database
 from api.feed import Feed
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", sockets),
             *sign_in_routes(settings, database, keyring),
+            *certificates.routes(database, settings.public_url),
             *Machines(database, keyring, public_url=settings.public_url).routes(),
         ],
         middleware=[

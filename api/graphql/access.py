@@ -66,6 +66,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "checkIn": PERSON,
     "checkOut": PERSON,
     "guardianCode": PERSON,
+    "issueCertificate": PERSON,
     # The organiser.
     "publishEvent": ORGANISER,
     "changeEvent": ORGANISER,
@@ -77,6 +78,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "confirmServices": ORGANISER | OFFICER,
     "rejectService": ORGANISER | OFFICER,
     "correctService": ORGANISER | OFFICER,
+    "revokeCertificate": ORGANISER | OFFICER,
     # The shop, from its application on.
     "applyAsOrganisation": SIGNED_IN,
     "signCommitment": MANAGER,
@@ -152,6 +154,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Volunteering": PERSON,
     "Service": PERSON,
     "ServiceStep": PERSON,
+    "Certificate": PERSON | ORGANISER | OFFICER,
     "GuardianCode": PERSON,
     "Participant": ORGANISER | OFFICE,
     "OrganiserDesk": ORGANISER,

@@ -34,6 +34,8 @@ class Context:
     shelf: Shelf
     feed: Feed
     view: "View"
+    # Where phones and strangers reach this service; what is printed leads there.
+    public_url: str = ""
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     # What was refused or has failed in this request, for logs and counts.
     codes: list[str] = field(default_factory=list)

@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 
 from api.graphql import (
+    certificates,
     citizen,
     desk,
     ids,
@@ -43,6 +44,7 @@ LOADED: Final[Mapping[str, str]] = {
     **desk.NODES,
     **volunteering.NODES,
     **organiser.NODES,
+    **certificates.NODES,
     **sources.NODES,
     **staff.NODES,
     **releases.NODES,

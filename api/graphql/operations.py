@@ -72,6 +72,7 @@ class Operations:
             shelf=self._shelf,
             feed=self.feed,
             view=self._api.view,
+            public_url=self._keyring.issuer,
             request_id=request_id,
         )
 

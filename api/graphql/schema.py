@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.graphql import (
     access,
+    certificates,
     citizen,
     desk,
     incentives,
@@ -28,6 +29,7 @@ from api.graphql import (
     volunteering,
 )
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
+from api.graphql.certificates import CertificateMutation, CertificateQuery, CertificateStaffMutation
 from api.graphql.citizen import CitizenQuery
 from api.graphql.desk import DeskMutation, DeskQuery
 from api.graphql.feed import Subscription
@@ -66,6 +68,7 @@ SECTIONS: Final = (
     *organisations.SECTIONS,
     *staff.SECTIONS,
     *sampling.SECTIONS,
+    *certificates.SECTIONS,
     *sources.SECTIONS,
 )
 
@@ -75,6 +78,7 @@ class Query(
     ProgrammesQuery,
     CitizenQuery,
     VolunteeringQuery,
+    CertificateQuery,
     OrganiserQuery,
     DeskQuery,
     SourceQuery,
@@ -90,8 +94,10 @@ class Mutation(
     PresentMutation,
     VolunteerMutation,
     GuardianMutation,
+    CertificateMutation,
     OrganiserMutation,
     AttendanceMutation,
+    CertificateStaffMutation,
     DeskMutation,
     OrganisationMutation,
     StaffMutation,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from api.graphql.certificates import CertificatesOfVolunteering
 from api.graphql.context import Context, Info
 from api.graphql.programmes import GeoInput
 from api.graphql.reference import KnownProgramme
@@ -112,7 +113,7 @@ class Service(Node):
 
 
 @strawberry.type(description="A volunteer: a number, confirmed hours and stars. No score is needed.")
-class Volunteering(Node):
+class Volunteering(CertificatesOfVolunteering, Node):
     volunteer_number: str = strawberry.field(description="Empty before registering.")
     confirmed_hours: float
     hours_this_year: float

@@ -87,9 +87,8 @@ def office() -> None:
         WITH CHECK ({OFFICE} AND actor_person_id = (SELECT identity_person()));
     -- Whoever calls an event off, or decides about a stretch, tells its volunteers; nobody reads what others were told.
     CREATE POLICY notice_organiser ON notice FOR INSERT TO :app_role
-        WITH CHECK ((SELECT identity_role()) IN ('organiser', 'officer')
-            AND programme_id = (SELECT identity_programme())
-            AND person_id IN (SELECT v.person_id FROM volunteer AS v));
+        WITH CHECK (programme_id = (SELECT identity_programme()) AND ((SELECT identity_role()) = 'officer'
+            OR ((SELECT identity_role()) = 'organiser' AND person_id IN (SELECT v.person_id FROM volunteer AS v))));
     CREATE POLICY service_signals ON service FOR UPDATE TO CURRENT_USER USING (true);
     """)
 

@@ -1,10 +1,17 @@
 """What volunteers and organisers do.
 
 registration.py, events.py, sign_ups.py, attendance.py, entries.py, confirmation.py and corrections.py follow the life
-of a stretch of service; deciding.py is what the last three have in common, upkeep.py what time does by itself.
+of a stretch of service; deciding.py is what the last three have in common, upkeep.py what time does by itself, and
+certificates.py prints what has been confirmed.
 """
 
 from domain.volunteering.actions.attendance import check_in, check_out
+from domain.volunteering.actions.certificates import (
+    check_certificate,
+    issue_certificate,
+    own_certificate,
+    revoke_certificate,
+)
 from domain.volunteering.actions.confirmation import Confirmation, confirm_services, reject_service
 from domain.volunteering.actions.corrections import correct_service
 from domain.volunteering.actions.entries import countersign_attendance, enter_attendance
@@ -33,6 +40,7 @@ __all__ = [
     "cancel_event",
     "cancel_sign_up",
     "change_event",
+    "check_certificate",
     "check_in",
     "check_out",
     "confirm_services",
@@ -41,10 +49,13 @@ __all__ = [
     "enter_attendance",
     "escalate_overdue",
     "import_events",
+    "issue_certificate",
     "make_guardian_code",
+    "own_certificate",
     "publish_event",
     "register_volunteer",
     "reject_service",
+    "revoke_certificate",
     "show_attendance_code",
     "sign_up",
 ]
