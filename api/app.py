@@ -29,6 +29,7 @@ from api.provider import DemoProvider, ProviderAccount
 from api.request_ids import RequestIds
 from api.settings import Settings
 from api.signin import CALLBACK_PATH, SignIn, SignInSettings
+from api.statements import Statements
 from api.tokens import Keyring
 from domain.vault import Vault
 from seeds.demo import people_of, programme_codes
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> Starlette:
             *sign_in_routes(settings, database, keyring),
             *certificates.routes(database, settings.public_url),
             *Machines(database, keyring, public_url=settings.public_url).routes(),
+            *Statements(database, keyring).routes(),
         ],
         middleware=[
             Middleware(RequestIds),

@@ -98,6 +98,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     # The office.
     "lookUpCitizen": OFFICER,
     "admitOrganisation": OFFICER,
+    "markPaid": OFFICER,
     "suspendOrganisation": OFFICER,
     "resumeOrganisation": OFFICER,
     # The office: rules and products. Who drafts does not approve, and money is for approvers.
@@ -169,6 +170,8 @@ TYPES: Final[Mapping[str, Roles]] = {
     # A cashier sees the own post only.
     "StaffMember": SHOP,
     "DeskRedemption": SHOP,
+    "Statement": SHOP | OFFICER,
+    "StatementLine": SHOP | OFFICER,
     "ScanAnswer": SHOP,
     "Office": OFFICE,
     "BudgetLine": OFFICE,

@@ -11,6 +11,7 @@ from api.graphql.errors import UserError
 from api.graphql.incentives import catalogue_on
 from api.graphql.products import Merchant, Product, merchant_of, product_of
 from api.graphql.staff import StaffOfDesk, Terminal
+from api.graphql.statements import StatementOfDesk
 from api.graphql.types import Connection, Node, connection, day, instant
 from api.graphql.view import Asked, Section
 from domain.errors import NotFound
@@ -60,7 +61,7 @@ DeskRedemptionResult: TypeAlias = Annotated[DeskRedemption | UserError, strawber
 
 
 @strawberry.type(description="What a shop may know of a redemption is about the sale, never about the person.")
-class MerchantDesk(StaffOfDesk):
+class MerchantDesk(StatementOfDesk, StaffOfDesk):
     merchant: Merchant
 
     @strawberry.field(description="The shop's terminals; one's own comes first.")

@@ -26,6 +26,7 @@ from api.graphql import (
     scoring,
     sources,
     staff,
+    statements,
     volunteering,
 )
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
@@ -48,6 +49,7 @@ from api.graphql.releasing import RulesMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.sources import SourceMutation, SourceQuery
 from api.graphql.staff import StaffMutation
+from api.graphql.statements import StatementMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
 from api.graphql.volunteering import VolunteeringQuery
@@ -67,6 +69,7 @@ SECTIONS: Final = (
     *organiser.SECTIONS,
     *organisations.SECTIONS,
     *staff.SECTIONS,
+    *statements.SECTIONS,
     *sampling.SECTIONS,
     *certificates.SECTIONS,
     *sources.SECTIONS,
@@ -101,6 +104,7 @@ class Mutation(
     DeskMutation,
     OrganisationMutation,
     StaffMutation,
+    StatementMutation,
     SourceMutation,
     LookUpMutation,
     RulesMutation,

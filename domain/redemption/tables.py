@@ -122,3 +122,18 @@ class RedemptionHolder(SQLModel, table=True):
     holder: bytes = Field(sa_type=LargeBinary)
     allowance_window: date = Field(sa_type=Date)
     allowance_taken: int = Field(sa_type=Integer)
+
+
+class StatementPayment(SQLModel, table=True):
+    __tablename__ = "statement_payment"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="statement_payment_organisation_fkey"),
+        ForeignKeyConstraint(["transfer_id"], ["transfer.id"], name="statement_payment_transfer_fkey"),
+    )
+
+    organisation_id: int = Field(primary_key=True, sa_type=BigInteger)
+    month: date = Field(primary_key=True, sa_type=Date)
+    amount_fen: int = Field(sa_type=BigInteger)
+    payment_ref: str = Field(sa_type=Text)
+    paid_at: datetime = Field(sa_type=DateTime(timezone=True))
+    transfer_id: int = Field(sa_type=BigInteger)

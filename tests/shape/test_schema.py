@@ -44,6 +44,7 @@ ABOUT_NOBODY = {
     "rule_set",
     "rule_tier",
     "scan_attempt",
+    "statement_payment",
     "terminal",
     "transfer",
 }
@@ -56,6 +57,7 @@ APPEND_ONLY = {
     "repaired_record",
     "score_change",
     "service_event",
+    "statement_payment",
     "transfer",
 }
 
