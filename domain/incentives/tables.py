@@ -1,14 +1,15 @@
-"""Products, the shops that give them, budgets, and what has been used of an allowance.
+"""Products, their shops and budgets, what has been used of an allowance, linked accounts and promised papers.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Date,
+    DateTime,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -101,3 +102,41 @@ class Entitlement(SQLModel, table=True):
     rule_set_id: int = Field(primary_key=True, sa_type=Integer)
     since: date = Field(sa_type=Date)
     until: date = Field(sa_type=Date)
+
+
+class ServiceAccount(SQLModel, table=True):
+    __tablename__ = "service_account"
+    __table_args__ = (
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="service_account_citizen_fkey"),
+        Index(
+            "service_account_live",
+            "citizen_id",
+            "kind",
+            "digest",
+            unique=True,
+            postgresql_where=text("(unlinked_at IS NULL)"),
+        ),
+        Index("service_account_citizen", "citizen_id"),
+        Index("service_account_digest", "digest"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    citizen_id: int = Field(sa_type=Integer)
+    kind: str = Field(sa_type=Text)
+    sealed_number: bytes | None = Field(default=None, sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+    linked_at: datetime = Field(sa_type=DateTime(timezone=True))
+    unlinked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class PaperPromise(SQLModel, table=True):
+    __tablename__ = "paper_promise"
+    __table_args__ = (ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="paper_promise_citizen_fkey"),)
+
+    citizen_id: int = Field(primary_key=True, sa_type=Integer)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    window_start: date = Field(primary_key=True, sa_type=Date)
+    window_end: date | None = Field(default=None, sa_type=Date)
+    digest: str = Field(sa_type=Text)
+    signed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    broken_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

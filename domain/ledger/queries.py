@@ -10,10 +10,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _TRANSFER = text("""
-    INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, reason, at)
+    INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, redemption_id, reason, at)
     VALUES (:programme, account_of(:programme, :debit_kind, :debit_owner),
-        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'POSTED', :reason, :now)
+        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'POSTED', :redemption, :reason, :now)
     RETURNING id
+""")
+_HOLD = text("""
+    INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, redemption_id, reason, at)
+    VALUES (:programme, account_of(:programme, :debit_kind, :debit_owner),
+        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'PENDING', :redemption, :reason, :now)
+""")
+# The transfer of a redemption that still waits, for so much of it as is due.
+_RESOLVE = text("""
+    INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, resolves, redemption_id, reason, at)
+    SELECT t.programme_id, t.debit_id, t.credit_id, CAST(:amount_fen AS bigint),
+        CASE WHEN CAST(:amount_fen AS bigint) > 0 THEN 'POSTED' ELSE 'VOIDED' END, t.id, t.redemption_id, :reason, :now
+    FROM transfer AS t
+    WHERE t.redemption_id = :redemption AND t.state = 'PENDING'
+      AND NOT EXISTS (SELECT FROM transfer AS r WHERE r.resolves = t.id)
 """)
 # What was posted goes back the way it came; what is pending is voided. What has gone back already is left alone.
 _GIVE_BACK = text("""
@@ -29,8 +43,8 @@ _GIVE_BACK = text("""
     JOIN account AS a ON a.id = t.debit_id
     WHERE t.redemption_id = :redemption
       AND a.kind IN ('BUDGET', 'CITY')
-      AND t.resolves IS NULL
-      AND t.state IN ('POSTED', 'PENDING')
+      AND (t.state = 'POSTED'
+        OR (t.state = 'PENDING' AND NOT EXISTS (SELECT FROM transfer AS r WHERE r.resolves = t.id)))
     RETURNING id
 """)
 _BALANCE = text("""
@@ -53,10 +67,16 @@ _FIRST_FAULT = text("""
             coalesce(sum(CASE WHEN t.credit_id = a.id THEN t.amount_fen ELSE -t.amount_fen END)
                 FILTER (WHERE t.state = 'POSTED'), 0) AS posted_fen,
             coalesce(sum(t.amount_fen)
-                FILTER (WHERE t.state = 'PENDING' AND r.id IS NULL AND t.debit_id = a.id), 0) AS held_fen
+                FILTER (WHERE t.state = 'PENDING' AND r.id IS NULL AND t.debit_id = a.id), 0) AS held_fen,
+            coalesce(sum(t.amount_fen) FILTER (WHERE t.state = 'POSTED' AND t.credit_id = a.id), 0) AS in_fen,
+            coalesce(sum(t.amount_fen)
+                FILTER (WHERE t.state = 'POSTED' AND t.debit_id = a.id AND o.kind = 'CITY'), 0) AS paid_fen,
+            coalesce(sum(t.amount_fen)
+                FILTER (WHERE t.state = 'POSTED' AND t.debit_id = a.id AND o.kind <> 'CITY'), 0) AS back_fen
         FROM account AS a
         LEFT JOIN transfer AS t ON t.debit_id = a.id OR t.credit_id = a.id
         LEFT JOIN transfer AS r ON r.resolves = t.id
+        LEFT JOIN account AS o ON o.id = t.credit_id
         GROUP BY a.id, a.kind
     ), faults AS (
         SELECT t.id AS transfer_id, NULL::bigint AS account_id, 'it moves money between two programmes' AS fault
@@ -73,7 +93,11 @@ _FIRST_FAULT = text("""
         UNION ALL
         SELECT NULL, h.id, 'more has left this account than ever came in'
         FROM held AS h
-        WHERE h.kind <> 'CITY' AND h.posted_fen < h.held_fen
+        WHERE CASE h.kind
+            WHEN 'CITY' THEN false
+            -- What is undone after it was paid stays owed by the shop; its next statement sets it off.
+            WHEN 'PAYABLE' THEN h.in_fen < h.paid_fen OR h.in_fen < h.back_fen
+            ELSE h.posted_fen < h.held_fen END
         UNION ALL
         SELECT NULL, NULL, 'the balances of all accounts do not add up to zero'
         FROM held AS h
@@ -96,6 +120,20 @@ class Account:
 
 CITY = Account(kind="CITY", owner="city")
 FUND = Account(kind="GUARANTEE", owner="fund")
+
+
+def payable(organisation_id: int) -> Account:
+    """What is owed to a shop."""
+    return Account(kind="PAYABLE", owner=str(organisation_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Between which accounts money is held, and for which redemption."""
+
+    debit: Account
+    credit: Account
+    redemption_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +162,7 @@ async def post(
     credit: Account,
     amount_fen: int,
     reason: str,
+    redemption_id: int | None = None,
 ) -> int:
     """Moves money for good; accounts are made when they are first needed."""
     values = {
@@ -133,10 +172,35 @@ async def post(
         "credit_kind": credit.kind,
         "credit_owner": credit.owner,
         "amount_fen": amount_fen,
+        "redemption": redemption_id,
         "reason": reason,
         "now": now,
     }
     return int((await session.execute(_TRANSFER, params=values)).scalar_one())
+
+
+async def hold(
+    session: AsyncSession, now: datetime, *, programme_id: int, held: Held, amount_fen: int, reason: str
+) -> None:
+    """Keeps money ready for a redemption until it is resolved."""
+    values = {
+        "programme": programme_id,
+        "debit_kind": held.debit.kind,
+        "debit_owner": held.debit.owner,
+        "credit_kind": held.credit.kind,
+        "credit_owner": held.credit.owner,
+        "redemption": held.redemption_id,
+        "amount_fen": amount_fen,
+        "reason": reason,
+        "now": now,
+    }
+    await session.execute(_HOLD, params=values)
+
+
+async def resolve(session: AsyncSession, now: datetime, *, redemption_id: int, amount_fen: int, reason: str) -> None:
+    """Moves so much of what a redemption holds, and frees the rest; all of it for 0."""
+    values = {"redemption": redemption_id, "amount_fen": amount_fen, "reason": reason, "now": now}
+    await session.execute(_RESOLVE, params=values)
 
 
 async def give_back(session: AsyncSession, now: datetime, *, redemption_id: int, reason: str) -> int:

@@ -47,6 +47,11 @@ _KNOWN: Final = text("""
     SELECT count(*) FROM notice
     WHERE person_id = :person AND programme_id = :programme AND id = ANY (CAST(:ids AS bigint[]))
 """)
+_FORGET: Final = text("""
+    DELETE FROM notice
+    WHERE split_part(subject, ':', 1) = :topic
+      AND split_part(subject, ':', 2) = ANY (CAST(:numbers AS text[]))
+""")
 _NOTICE: Final = (
     """json_build_object('id', n.id, 'at', n.at, 'kind', n.kind, 'params', n.params, 'read_at', n.read_at)"""
 )
@@ -86,6 +91,11 @@ async def mark_read(
     """Notes that the person has read these."""
     values = {"now": now, "person": person_id, "programme": programme_id, "ids": list(ids)}
     await session.execute(_MARK_READ, params=values)
+
+
+async def forget(session: AsyncSession, *, topic: str, numbers: Sequence[int]) -> None:
+    """Deletes what was told about these things, so that no notice leads to them. Runs as the worker."""
+    await session.execute(_FORGET, params={"topic": topic, "numbers": [str(number) for number in numbers]})
 
 
 def notices_fragment(name: str, *, first: int, before: int | None) -> Fragment:

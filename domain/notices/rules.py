@@ -19,6 +19,14 @@ class Kind(StrEnum):
     EXPIRY_COMING = "EXPIRY_COMING"
     RULES_CHANGED = "RULES_CHANGED"
     LOOKED_UP = "LOOKED_UP"
+    CLAIM_CONFIRMED = "CLAIM_CONFIRMED"
+    CLAIM_REFUSED = "CLAIM_REFUSED"
+    CLAIM_UNANSWERED = "CLAIM_UNANSWERED"
+    SALE_REVERSED = "SALE_REVERSED"
+    SOMETHING_LATE = "SOMETHING_LATE"
+    SOMETHING_RELEASED = "SOMETHING_RELEASED"
+    FUND_CLAIMED = "FUND_CLAIMED"
+    FUND_PAID = "FUND_PAID"
     EVENT_CHANGED = "EVENT_CHANGED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
     SERVICE_REJECTED = "SERVICE_REJECTED"
@@ -47,6 +55,14 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.EXPIRY_COMING: words("您的部分记录即将到期", "Some of your records are about to end"),
     Kind.RULES_CHANGED: words("计分规则将有变化", "The scoring rules will change"),
     Kind.LOOKED_UP: words("有工作人员查看了您的档案", "Somebody at the office has looked at your file"),
+    Kind.CLAIM_CONFIRMED: words("您申请的减免已计入账单", "Your relief is on the bill"),
+    Kind.CLAIM_REFUSED: words("您的申请未被接受", "Your claim was not accepted"),
+    Kind.CLAIM_UNANSWERED: words("服务单位逾期未答复", "The provider has not answered in time"),
+    Kind.SALE_REVERSED: words("一笔惠民已撤销", "A benefit was undone"),
+    Kind.SOMETHING_LATE: words("有一项已到期", "Something is due"),
+    Kind.SOMETHING_RELEASED: words("逾期的一项已经了结", "Something overdue has been let go"),
+    Kind.FUND_CLAIMED: words("商家对您的一笔提出索赔", "A shop claims from the guarantee fund"),
+    Kind.FUND_PAID: words("担保资金已赔付", "The guarantee fund has paid"),
     Kind.EVENT_CHANGED: words("您报名的活动有变化", "An event that you signed up for has changed"),
     Kind.EVENT_CANCELLED: words("您报名的活动已取消", "An event that you signed up for was called off"),
     Kind.SERVICE_REJECTED: words("一段志愿服务未获确认", "A stretch of service was not confirmed"),
@@ -86,6 +102,41 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "{who}因“{purpose}”查看了您的档案。详情见访问记录。如果不是您办理的业务,请对这次访问提出异议。",
         "{who} has looked at your file for {purpose}. The access log has the details. If this was not about you,"
         " object to the access.",
+    ),
+    Kind.CLAIM_CONFIRMED: words(
+        "“{product}”(编号 {number})已由服务单位计入账单。明细见使用记录。",
+        "The provider has put “{product}” ({number}) on your bill. Your list of uses shows how much.",
+    ),
+    Kind.CLAIM_REFUSED: words(
+        "“{product}”(编号 {number}):{reason}。额度已退回,可更正后重新申请;认为有误的,请提出异议。",
+        "“{product}” ({number}): {reason}. Nothing was used up. Correct it and claim again, or object.",
+    ),
+    Kind.CLAIM_UNANSWERED: words(
+        "“{product}”(编号 {number})应于 {on} 前答复。已转项目办公室催办,您不用做什么。",
+        "“{product}” ({number}) was to be answered by {on}. The office now follows it up; you need do nothing.",
+    ),
+    Kind.SALE_REVERSED: words(
+        "“{product}”(编号 {number})已撤销,原因:{reason}。额度已退回。",
+        "“{product}” ({number}) was undone: {reason}. What it had used up is yours again.",
+    ),
+    Kind.SOMETHING_LATE: words(
+        "“{product}”(编号 {number})已于 {on} 到期。请归还、付清或补齐,或请商家延期。不影响信用分。",
+        "“{product}” ({number}) was due on {on}. Please return, pay or bring it, or ask the shop for more time. It"
+        " never touches your score.",
+    ),
+    Kind.SOMETHING_RELEASED: words(
+        "“{product}”(编号 {number})逾期后无人索赔,已了结。您不欠什么,也不影响信用分。",
+        "Nobody has claimed for “{product}” ({number}), so it is over. You owe nothing, and your score is untouched.",
+    ),
+    Kind.FUND_CLAIMED: words(
+        "“{product}”(编号 {number}):商家向担保资金索赔 {fen} 分,理由:{reason}。如有异议,请在 {until} 前提出。"
+        "不影响信用分。",
+        "“{product}” ({number}): the shop claims {fen} fen from the guarantee fund: {reason}. Object by {until} if it"
+        " is wrong. It never touches your score.",
+    ),
+    Kind.FUND_PAID: words(
+        "“{product}”(编号 {number}):担保资金已向商家赔付 {fen} 分。不影响信用分。",
+        "“{product}” ({number}): the guarantee fund has paid the shop {fen} fen. It never touches your score.",
     ),
     Kind.EVENT_CHANGED: words(
         "“{title}”的时间、地点或内容有变化。请查看活动;不便参加的,可以取消报名。",

@@ -1,4 +1,4 @@
-"""Presentations and redemptions.
+"""Presentations, redemptions and claims to accounts.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
@@ -84,6 +84,14 @@ class Redemption(SQLModel, table=True):
         ForeignKeyConstraint(["product_id"], ["product.id"], name="redemption_product_fkey"),
         ForeignKeyConstraint(["terminal_id"], ["terminal.id"], name="redemption_terminal_fkey"),
         Index("redemption_organisation", "organisation_id", text("id DESC")),
+        Index(
+            "redemption_waiting",
+            "programme_id",
+            "status",
+            postgresql_where=text(
+                "(status = ANY (ARRAY['OPEN'::text, 'LATE'::text, 'CLAIM_PENDING'::text, 'CLAIM_SENT'::text]))"
+            ),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
@@ -107,6 +115,8 @@ class Redemption(SQLModel, table=True):
     claim_fen: int | None = Field(default=None, sa_type=BigInteger)
     changed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     change_reason: str | None = Field(default=None, sa_type=Text)
+    claim_until: date | None = Field(default=None, sa_type=Date)
+    contested_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class RedemptionHolder(SQLModel, table=True):
@@ -122,6 +132,25 @@ class RedemptionHolder(SQLModel, table=True):
     holder: bytes = Field(sa_type=LargeBinary)
     allowance_window: date = Field(sa_type=Date)
     allowance_taken: int = Field(sa_type=Integer)
+
+
+class AccountClaim(SQLModel, table=True):
+    __tablename__ = "account_claim"
+    __table_args__ = (
+        ForeignKeyConstraint(["redemption_id"], ["redemption.id"], name="account_claim_redemption_fkey"),
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="account_claim_citizen_fkey"),
+        ForeignKeyConstraint(["account_id"], ["service_account.id"], name="account_claim_account_fkey"),
+        Index("account_claim_waiting", "answer_by", postgresql_where=text("(answered_at IS NULL)")),
+        Index("account_claim_account", "account_id"),
+    )
+
+    redemption_id: int = Field(primary_key=True, sa_type=BigInteger)
+    citizen_id: int = Field(sa_type=Integer)
+    account_id: int = Field(sa_type=BigInteger)
+    answer_by: date = Field(sa_type=Date)
+    seen_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    escalated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    answered_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class StatementPayment(SQLModel, table=True):

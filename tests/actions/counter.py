@@ -23,7 +23,7 @@ from domain.people.settlement import Membership, Post, Settler, caller_of, settl
 from domain.programmes import queries as programmes
 from domain.programmes.actions import publish_programme
 from domain.programmes.rules.codec import from_json
-from domain.programmes.rules.document import Organisation, Product, RuleSetDocument
+from domain.programmes.rules.document import Organisation, Product, ProgrammeDocument, RuleSetDocument
 from domain.programmes.rules.shapes import Shape
 from domain.programmes.rules.terms import OrganisationKind
 from domain.redemption.actions.ending import (
@@ -81,6 +81,7 @@ class Counter:
     programme_id: int
     database: Database
     worker: WorkerDatabase
+    document: ProgrammeDocument = DOCUMENT
 
     async def offer(self, shape: Shape | None = None, **changes: Any) -> int:
         """Publishes a product of its own, with its budgets open; gives its number."""
@@ -124,13 +125,19 @@ class Counter:
             **{"subject": subject, "name": "试人", "birth_date": date(1990, 5, 1), "identity_ref": subject, **values}
         )
         async with self.worker.transaction(ANONYMOUS) as unit:
-            await settle(unit.session, TEN, issuer=ISSUER, programme=(self.programme_id, CODE), settlers=[settler])
-            caller = await caller_of(unit.session, issuer=ISSUER, subject=subject, role=role, programme=CODE)
+            await settle(
+                unit.session, TEN, issuer=ISSUER, programme=(self.programme_id, self.document.code), settlers=[settler]
+            )
+            caller = await caller_of(
+                unit.session, issuer=ISSUER, subject=subject, role=role, programme=self.document.code
+            )
         assert caller is not None
         return caller
 
-    async def citizen(self, consents: Sequence[str] = CONSENTS) -> Caller:
-        membership = Membership(since=TEN, registration_kind="REGISTERED", consents=tuple(consents))
+    async def citizen(self, consents: Sequence[str] = CONSENTS, groups: Sequence[str] = ()) -> Caller:
+        membership = Membership(
+            since=TEN, registration_kind="REGISTERED", consents=tuple(consents), groups=tuple(groups)
+        )
         return await self.settle(Role.CITIZEN, membership=membership)
 
     async def cashier(self, organisation: str = "here") -> Caller:
@@ -149,9 +156,9 @@ class Counter:
             rule_set_id=row.id,
             rules=Rules(
                 rule_set=from_json(RuleSetDocument, row.content),
-                groups=DOCUMENT.groups,
-                stars_hours=DOCUMENT.stars_hours,
-                baseline_valid_months=DOCUMENT.baseline_valid_months,
+                groups=self.document.groups,
+                stars_hours=self.document.stars_hours,
+                baseline_valid_months=self.document.baseline_valid_months,
             ),
             products={one.id: from_json(Product, one.content) for one in products},
         )

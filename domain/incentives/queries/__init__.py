@@ -5,14 +5,17 @@ catalogue.py and standing.py hold them.
 
 from domain.incentives.queries.catalogue import (
     CountedWindow,
+    Use,
     add_budgets,
     add_products,
     budget_shares,
     lower_allowance,
     products,
     published,
+    raise_allowance,
     refill_budget,
     replace_products,
+    reserve_budget,
     save_shops,
 )
 from domain.incentives.queries.standing import (
@@ -27,6 +30,7 @@ from domain.incentives.queries.standing import (
 __all__ = [
     "CountedWindow",
     "ProductState",
+    "Use",
     "add_budgets",
     "add_products",
     "budget_shares",
@@ -35,8 +39,10 @@ __all__ = [
     "lower_allowance",
     "products",
     "published",
+    "raise_allowance",
     "refill_budget",
     "replace_products",
+    "reserve_budget",
     "save_shops",
     "standing_fragment",
     "standing_of",

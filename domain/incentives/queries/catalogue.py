@@ -79,6 +79,19 @@ _PUBLISHED = text("""
     WHERE p.programme_id = :programme AND p.status IN ('PUBLISHED', 'SUSPENDED')
     ORDER BY p.code
 """)
+_RAISE_ALLOWANCE = text("""
+    INSERT INTO allowance_use AS a (holder, programme_id, product_code, window_start, window_end, used)
+    VALUES (:holder, :programme, :product_code, :window_start, :window_end, :taken)
+    ON CONFLICT ON CONSTRAINT allowance_use_pkey DO UPDATE SET used = a.used + excluded.used
+    WHERE CAST(:limit AS integer) IS NULL OR a.used + excluded.used <= CAST(:limit AS integer)
+    RETURNING true
+""")
+_RESERVE = text("""
+    UPDATE budget SET reserved = reserved + :amount
+    WHERE programme_id = :programme AND product_code = :product_code AND window_start = :window_start
+      AND reserved + spent + :amount <= total
+    RETURNING true
+""")
 _LOWER_ALLOWANCE = text("""
     UPDATE allowance_use SET used = greatest(used - :taken, 0)
     WHERE holder = :holder AND programme_id = :programme AND product_code = :product_code
@@ -97,6 +110,15 @@ class CountedWindow:
     programme_id: int
     product_code: str
     start: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """So much of an allowance, its limit, and when its window ends; None where there is no limit or no end."""
+
+    end: date | None
+    taken: int
+    limit: int | None
 
 
 async def products(session: AsyncSession) -> Sequence[Row[tuple[object, ...]]]:
@@ -150,6 +172,31 @@ async def add_budgets(
     return (await session.execute(_OPEN_BUDGETS, params=values)).all()
 
 
+async def raise_allowance(session: AsyncSession, *, holder: bytes, window: CountedWindow, use: Use) -> bool:
+    """Uses so much of an allowance; False, and nothing is used, when it does not reach."""
+    values = {
+        "holder": holder,
+        "programme": window.programme_id,
+        "product_code": window.product_code,
+        "window_start": window.start,
+        "window_end": use.end,
+        "taken": use.taken,
+        "limit": use.limit,
+    }
+    return (await session.execute(_RAISE_ALLOWANCE, params=values)).first() is not None
+
+
+async def reserve_budget(session: AsyncSession, *, window: CountedWindow, amount: int) -> bool:
+    """Keeps so much of a budget ready; False, and nothing is kept, when it does not reach."""
+    values = {
+        "programme": window.programme_id,
+        "product_code": window.product_code,
+        "window_start": window.start,
+        "amount": amount,
+    }
+    return (await session.execute(_RESERVE, params=values)).first() is not None
+
+
 async def lower_allowance(session: AsyncSession, *, holder: bytes, window: CountedWindow, taken: int) -> None:
     """Gives back what one use has taken."""
     values = {
@@ -163,7 +210,7 @@ async def lower_allowance(session: AsyncSession, *, holder: bytes, window: Count
 
 
 async def refill_budget(session: AsyncSession, *, window: CountedWindow, spent: int, reserved: int) -> None:
-    """Puts back what was spent, or held."""
+    """Puts back what was spent, or held; a number below zero takes instead."""
     values = {
         "programme": window.programme_id,
         "product_code": window.product_code,

@@ -49,6 +49,27 @@ _ANYBODYS_STANDING: Final = """
             FROM allowance_use AS u
             WHERE u.holder = c.pseudonym AND u.programme_id = c.programme_id
               AND (u.window_end IS NULL OR u.window_end > :today)),
+        'dwelling', (
+            SELECT coalesce(json_agg(json_build_object(
+                'code', u.product_code, 'start', u.window_start, 'used', u.used,
+                'by_others', u.used > coalesce((
+                    SELECT sum(h.allowance_taken) FROM redemption_holder AS h
+                    JOIN redemption AS r ON r.id = h.redemption_id
+                    WHERE h.citizen_id = c.id AND h.holder = u.holder AND h.allowance_window = u.window_start
+                      AND r.product_code = u.product_code AND r.status NOT IN ('REVERSED', 'REFUSED')), 0))), '[]')
+            FROM (
+                SELECT d.dwelling FROM household AS d WHERE d.citizen_id = c.id
+                UNION
+                SELECT s.digest FROM service_account AS s WHERE s.citizen_id = c.id AND s.kind = 'HEATING'
+            ) AS m (holder)
+            JOIN allowance_use AS u ON u.holder = m.holder AND u.programme_id = c.programme_id
+            WHERE (u.window_end IS NULL OR u.window_end > :today)
+              AND u.holder = holder_of(c.id, u.product_code, u.window_start)),
+        'promises', (
+            SELECT coalesce(json_agg(json_build_object(
+                'code', t.product_code, 'start', t.window_start, 'broken', t.broken_at IS NOT NULL)), '[]')
+            FROM paper_promise AS t
+            WHERE t.citizen_id = c.id AND (t.window_end IS NULL OR t.window_end > :today)),
         'budgets', (
             SELECT coalesce(json_agg(json_build_object(
                 'code', b.product_code, 'start', b.window_start, 'left', b.total - b.reserved - b.spent)), '[]')
@@ -153,7 +174,9 @@ def standing_of(raw: Mapping[str, Any], catalogue: Catalogue, vault: Vault) -> S
         age=_age(raw, vault, catalogue.today),
         registration=RegistrationKind(raw["registration"]),
         consents=consents,
-        used={_window(one): int(one["used"]) for one in raw["used"]},
+        used={_window(one): int(one["used"]) for one in (*raw["used"], *raw["dwelling"])},
+        used_by_dwelling=frozenset(_window(one) for one in raw["dwelling"] if one["by_others"]),
+        promises={_window(one): bool(one["broken"]) for one in raw["promises"]},
         money={_window(one): int(one["left"]) for one in raw["budgets"]},
         entitled=frozenset(raw["entitled"]),
     )

@@ -78,6 +78,8 @@ def implied(product: Product, way: int, standing: Standing) -> tuple[ConditionRe
         results.append(_judge_allowance(product, product.allowance.quantity, way, standing))
     if product.budget is not None:
         results.append(_judge_budget(product, way, standing))
+    if standing.promise(product):
+        results.append(_broken_promise(product, way, standing))
     return tuple(results)
 
 
@@ -291,8 +293,28 @@ def _judge_allowance(product: Product, quantity: int, way: int, standing: Standi
     )
 
 
-def _used_up(product: Product, standing: Standing) -> Words:
+def _broken_promise(product: Product, way: int, standing: Standing) -> ConditionResult:
+    """Papers that were promised and did not come end the product for its window, and nothing else."""
     ends = allowance_window(product, standing.today)[1]
+    return ConditionResult(
+        way=way,
+        kind=ConditionKind.ALLOWANCE_LEFT,
+        required=words("按承诺补齐材料", "papers brought as promised"),
+        actual=words("未补齐", "not brought"),
+        met=False,
+        sentence=words("承诺的材料没有补齐,本项目不再提供这项惠民。", "The papers you promised did not come.")
+        if ends is None
+        else words(
+            f"承诺的材料没有补齐,{ends.isoformat()} 起恢复。",
+            f"The papers you promised did not come; it is open to you again on {ends.isoformat()}.",
+        ),
+    )
+
+
+def _used_up(product: Product, standing: Standing) -> Words:
+    start, ends = allowance_window(product, standing.today)
+    if product.allowance.per_household and (product.code, start) in standing.used_by_dwelling:
+        return words("这个住所已经使用。", "This dwelling has used it.")
     if ends is None:
         return words("您的额度已用完。", "You have used up what you may have.")
     return words(

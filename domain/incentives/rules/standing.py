@@ -1,7 +1,7 @@
 """What is known of one citizen on one day, and the windows in which allowances and budgets are counted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -63,7 +63,9 @@ class Standing:
 
     `used` and `money` are what each window has seen, and what its budget still has, by product code and first day;
     a window that is missing has seen nothing, and has no money. Hours are hundredths of an hour. `entitled` are the
-    codes of products that the citizen keeps from the rules before.
+    codes of products that the citizen keeps from the rules before. `used_by_dwelling` are windows in which others of
+    the same dwelling have used a product; `promises` says for each window in which papers were promised whether that
+    was broken.
     """
 
     today: date
@@ -79,6 +81,8 @@ class Standing:
     used: Mapping[tuple[str, date], int]
     money: Mapping[tuple[str, date], int]
     entitled: frozenset[str] = frozenset()
+    used_by_dwelling: frozenset[tuple[str, date]] = frozenset()
+    promises: Mapping[tuple[str, date], bool] = field(default_factory=dict)
 
     def allowance_used(self, product: Product) -> int:
         """What the citizen has used in the current window; nothing adds up over single uses."""
@@ -90,6 +94,10 @@ class Standing:
         """What the allowance still gives in this window; None when it has no limit."""
         quantity = product.allowance.quantity
         return None if quantity is None else max(0, quantity - self.allowance_used(product))
+
+    def promise(self, product: Product) -> bool | None:
+        """Whether the promise of this window was broken; None when none was made."""
+        return self.promises.get((product.code, allowance_window(product, self.today)[0]))
 
     def budget_left(self, product: Product) -> int | None:
         """What the budget of this window still has; None without a budget."""

@@ -1,11 +1,14 @@
-"""A citizen picks one benefit and shows its code, or takes the code back. Presenting reserves nothing."""
+"""A citizen picks one benefit and shows its code, or takes the code back. Presenting reserves nothing.
+
+It is no act of the office either: nothing of it is kept that would lead from a settled sale back to its person.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import audit, idempotency, outbox
+from domain import idempotency, outbox
 from domain.actor import Actor
 from domain.errors import (
     AllowanceUsedUp,
@@ -22,9 +25,9 @@ from domain.errors import (
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
 from domain.incentives.rules.decision import IMPLIED, Decision, decide, unmet_kinds
-from domain.incentives.rules.standing import Catalogue
+from domain.incentives.rules.standing import Catalogue, Standing
 from domain.programmes.rules.document import Product
-from domain.programmes.rules.shapes import VoucherPack
+from domain.programmes.rules.shapes import PapersLater, VoucherPack
 from domain.programmes.rules.terms import ConditionKind, RedeemPath
 from domain.redemption.queries import presentations
 from domain.redemption.queries.presentations import NewPresentation, Whose
@@ -70,13 +73,13 @@ async def present_benefit(
         catalogue=catalogue,
     )
     if not state.given or not is_offered(state, catalogue):
-        raise ProductUnavailable(_NOT_GIVEN)
+        raise ProductUnavailable(NOT_GIVEN)
     decision = decide(product, catalogue.rules, standing)
     if not decision.qualified:
         raise refusal_of(decision)
+    check_promise(product, standing)
     whose = Whose(citizen_id=actor.citizen_id, programme_id=actor.programme_id)
     presentation_id = await _add(session, now, whose=whose, product_id=product_id, voucher_kind=voucher_kind)
-    await audit.record(session, actor, now, action="present_benefit", about={"presentation": presentation_id})
     await idempotency.bind(session, actor, key=key, result={"id": presentation_id})
     return presentation_id
 
@@ -123,6 +126,17 @@ def check_voucher(product: Product, voucher_kind: str | None) -> None:
         )
 
 
+def check_promise(product: Product, standing: Standing) -> None:
+    """Raises: ConsentRequired where papers may follow and the citizen has not promised them in this window."""
+    if isinstance(product.shape, PapersLater) and standing.promise(product) is None:
+        raise ConsentRequired(
+            words(
+                "请先阅读并签署您自己的补交材料承诺。",
+                "Papers may follow here. Please read and sign your own promise to bring them first.",
+            )
+        )
+
+
 def refusal_of(decision: Decision) -> DomainError:
     """Why a benefit cannot be used now, by what stands in the way first."""
     kinds = unmet_kinds(decision)
@@ -138,7 +152,7 @@ def refusal_of(decision: Decision) -> DomainError:
 
 
 def _sentence(decision: Decision, kind: ConditionKind) -> Words:
-    return next(one.sentence for one in decision.conditions if one.kind is kind)
+    return next(one.sentence for one in decision.conditions if one.kind is kind and not one.met)
 
 
 async def _add(session: AsyncSession, now: datetime, *, whose: Whose, product_id: int, voucher_kind: str | None) -> int:
@@ -166,7 +180,7 @@ async def _add(session: AsyncSession, now: datetime, *, whose: Whose, product_id
 _JOIN_FIRST = words(
     "您还没有加入本项目。请先阅读并同意后加入。", "You have not joined this programme. Read the texts and join first."
 )
-_NOT_GIVEN = words(
+NOT_GIVEN = words(
     "这项惠民目前暂停提供。请稍后再看,或选择其他惠民。",
     "This benefit is not given at present. Look again later, or pick another one.",
 )

@@ -254,6 +254,7 @@ def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receip
     return Taken(
         code_id=code.id,
         citizen_id=code.citizen_id,
+        per_household=product.allowance.per_household,
         person_id=code.person_id,
         product_id=code.product_id,
         product_code=product.code,

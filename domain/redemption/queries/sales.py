@@ -1,28 +1,49 @@
-"""SQL over sales that were made: locking one for its shop, and how it ends."""
+"""SQL over sales that were made: locking one for whoever may end it, and how it ends."""
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actor import SHOP_ROLES, Actor, Role
 from domain.redemption.rules.ends import Sale
+from domain.values import words
 
 _REVEAL = text("SELECT reveal_by_redemption(:redemption)")
+_REVEAL_FOR_OFFICE = text("SELECT reveal_for_office(:redemption, :now)")
+# A shop sees its own sales, an officer those of whom they have looked up, and the worker all.
 _LOCK = text("""
-    SELECT r.id, r.programme_id, r.product_code, r.at, r.status, r.due_on, r.budget_window, r.budget_taken, r.owed_fen
+    SELECT r.id, r.programme_id, r.product_id, r.product_code, r.organisation_id, r.receipt_number, r.at, r.status,
+        r.due_on, r.budget_window, r.budget_taken, r.owed_fen, r.claim_fen, r.contested_at
     FROM redemption AS r
-    WHERE r.id = :redemption AND r.organisation_id = identity_organisation()
+    WHERE r.id = :redemption
+      AND (CAST(:organisation AS bigint) IS NULL OR r.organisation_id = CAST(:organisation AS bigint))
     FOR UPDATE
 """)
-_HOLDER = text("""
-    SELECT c.person_id, h.holder, h.allowance_window, h.allowance_taken
-    FROM redemption_holder AS h
-    JOIN citizen AS c ON c.id = h.citizen_id
-    WHERE h.redemption_id = :redemption
+_ABOUT = text("""
+    SELECT g.content ->> 'timezone' AS timezone, p.content -> 'title' AS title, a.answered_at, c.id AS citizen_id,
+        c.person_id, h.holder, h.allowance_window, coalesce(h.allowance_taken, 0) AS allowance_taken,
+        coalesce(b.unit = 'PIECES', false) AS pieces
+    FROM redemption AS r
+    JOIN programme AS g ON g.id = r.programme_id
+    JOIN product AS p ON p.id = r.product_id
+    LEFT JOIN redemption_holder AS h ON h.redemption_id = r.id
+    LEFT JOIN citizen AS c ON c.id = h.citizen_id
+    LEFT JOIN account_claim AS a ON a.redemption_id = r.id
+    LEFT JOIN budget AS b ON b.programme_id = r.programme_id AND b.product_code = r.product_code
+        AND b.window_start = r.budget_window
+    WHERE r.id = :redemption
 """)
 _END = text("""
     UPDATE redemption
-    SET status = :status, changed_at = :now, change_reason = :reason, claim_fen = :claim_fen
+    SET status = :status, changed_at = :now, change_reason = coalesce(:reason, change_reason)
+    WHERE id = :redemption
+""")
+_CLAIM = text("""
+    UPDATE redemption
+    SET status = 'CLAIM_PENDING', changed_at = :now, change_reason = :reason, claim_fen = :claim_fen,
+        claim_until = :until
     WHERE id = :redemption
 """)
 _EXTEND = text("""
@@ -62,7 +83,8 @@ _FIRST_FAULT = text("""
     FROM redemption AS r
     LEFT JOIN moved AS m ON m.redemption_id = r.id
     WHERE coalesce(m.fen, 0) <> CASE
-        WHEN r.status IN ('REVERSED', 'RELEASED') OR (r.status = 'COMPLETED' AND r.due_on IS NOT NULL) THEN 0
+        WHEN r.status IN ('REVERSED', 'RELEASED', 'REFUSED', 'EXPIRED')
+            OR (r.status = 'COMPLETED' AND r.due_on IS NOT NULL) THEN 0
         WHEN r.status = 'CLAIMED' THEN r.claim_fen
         ELSE r.owed_fen END
     UNION ALL
@@ -76,47 +98,72 @@ _FIRST_FAULT = text("""
     WHERE b.unit = 'PIECES' AND b.spent + b.reserved <> (
         SELECT coalesce(sum(r.budget_taken), 0) FROM redemption AS r
         WHERE r.programme_id = b.programme_id AND r.product_code = b.product_code
-          AND r.budget_window = b.window_start AND r.status <> 'REVERSED')
+          AND r.budget_window = b.window_start AND r.status NOT IN ('REVERSED', 'REFUSED', 'EXPIRED'))
+    UNION ALL
+    SELECT 'allowance of ' || u.product_code || '/' || u.window_start, 'it counts less than was used'
+    FROM allowance_use AS u
+    JOIN (
+        SELECT h.holder, r.programme_id, r.product_code, h.allowance_window, sum(h.allowance_taken) AS taken
+        FROM redemption_holder AS h
+        JOIN redemption AS r ON r.id = h.redemption_id
+        WHERE r.status NOT IN ('REVERSED', 'REFUSED', 'EXPIRED')
+        GROUP BY h.holder, r.programme_id, r.product_code, h.allowance_window
+    ) AS t ON t.holder = u.holder AND t.programme_id = u.programme_id AND t.product_code = u.product_code
+        AND t.allowance_window = u.window_start
+    WHERE u.used < t.taken
     LIMIT 1
 """)
 
 
-async def lock(session: AsyncSession, *, redemption_id: int) -> Sale | None:
-    """One sale of the caller's shop, locked, with whom it belongs to; None when there is none."""
-    await session.execute(_REVEAL, params={"redemption": redemption_id})
-    row = (await session.execute(_LOCK, params={"redemption": redemption_id})).one_or_none()
+async def lock(session: AsyncSession, actor: Actor, now: datetime, *, redemption_id: int) -> Sale | None:
+    """One sale that the caller may end, locked, with whom it belongs to; None when there is none."""
+    if actor.role in SHOP_ROLES:
+        await session.execute(_REVEAL, params={"redemption": redemption_id})
+    elif actor.role is Role.OFFICER:
+        await session.execute(_REVEAL_FOR_OFFICE, params={"redemption": redemption_id, "now": now})
+    values = {"redemption": redemption_id, "organisation": actor.organisation_id}
+    row = (await session.execute(_LOCK, params=values)).one_or_none()
     if row is None:
         return None
-    holder = (await session.execute(_HOLDER, params={"redemption": redemption_id})).one_or_none()
+    about = (await session.execute(_ABOUT, params={"redemption": redemption_id})).one()
     return Sale(
         id=row.id,
         programme_id=row.programme_id,
+        zone=ZoneInfo(about.timezone),
+        product_id=row.product_id,
         product_code=row.product_code,
-        at=row.at,
+        title=words(about.title["zh"], about.title["en"]),
+        organisation_id=row.organisation_id,
+        receipt_number=row.receipt_number,
+        sold_at=about.answered_at or row.at,
         status=row.status,
         due_on=row.due_on,
         budget_window=row.budget_window,
         budget_taken=row.budget_taken,
         owed_fen=row.owed_fen,
-        person_id=None if holder is None else holder.person_id,
-        holder=None if holder is None else holder.holder,
-        allowance_window=None if holder is None else holder.allowance_window,
-        allowance_taken=0 if holder is None else holder.allowance_taken,
+        claim_fen=row.claim_fen,
+        contested=row.contested_at is not None,
+        pieces=about.pieces,
+        citizen_id=about.citizen_id,
+        person_id=about.person_id,
+        holder=about.holder,
+        allowance_window=about.allowance_window,
+        allowance_taken=about.allowance_taken,
     )
 
 
-async def end(
-    session: AsyncSession,
-    now: datetime,
-    *,
-    redemption_id: int,
-    status: str,
-    reason: str | None,
-    claim_fen: int | None = None,
-) -> None:
+async def end(session: AsyncSession, now: datetime, *, redemption_id: int, status: str, reason: str | None) -> None:
     """Writes how a sale has ended."""
-    values = {"redemption": redemption_id, "status": status, "reason": reason, "claim_fen": claim_fen, "now": now}
+    values = {"redemption": redemption_id, "status": status, "reason": reason, "now": now}
     await session.execute(_END, params=values)
+
+
+async def claim(
+    session: AsyncSession, now: datetime, *, redemption_id: int, claim_fen: int, reason: str | None, until: date
+) -> None:
+    """Writes that the shop claims so much from the guarantee fund, and until when that can be objected to."""
+    values = {"redemption": redemption_id, "claim_fen": claim_fen, "reason": reason, "until": until, "now": now}
+    await session.execute(_CLAIM, params=values)
 
 
 async def extend(session: AsyncSession, now: datetime, *, redemption_id: int, due_on: date, reason: str) -> None:

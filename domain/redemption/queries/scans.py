@@ -54,6 +54,7 @@ class Taken:
 
     code_id: int
     citizen_id: int
+    per_household: bool
     person_id: int
     product_id: int
     product_code: str

@@ -9,7 +9,7 @@ from domain.values import Fragment
 # What was open and has passed its day is late, whether or not the nightly job has said so yet.
 _STATUS: Final = "CASE WHEN r.status = 'OPEN' AND r.due_on < :today THEN 'LATE' ELSE r.status END"
 # r: the redemption.
-_SALE: Final = f"""json_build_object(
+SALE: Final = f"""json_build_object(
         'id', r.id, 'receipt_number', r.receipt_number, 'merchant_ref', r.merchant_ref, 'product_id', r.product_id,
         'organisation_id', r.organisation_id, 'at', r.at, 'status', {_STATUS}, 'basis', r.basis, 'relief', r.relief,
         'holder_pays', r.holder_pays, 'due_on', r.due_on)"""
@@ -43,7 +43,7 @@ def presentation_fragment(name: str, *, presentation_id: int) -> Fragment:
             'id', p.id, 'product_id', p.product_id, 'expires_at', p.expires_at, 'match_number', p.match_number,
             'status', {_CODE_STATUS},
             'refusal', p.refusal,
-            'redemption', (SELECT {_SALE} FROM redemption AS r WHERE r.id = p.redemption_id))
+            'redemption', (SELECT {SALE} FROM redemption AS r WHERE r.id = p.redemption_id))
         FROM presentation AS p
         WHERE p.citizen_id = :citizen
           AND p.id = :{name}_id
@@ -56,7 +56,7 @@ def redemption_fragment(name: str, *, redemption_id: int) -> Fragment:
     """One of the citizen's sales."""
     return Fragment(
         sql=f"""
-        SELECT {_SALE}
+        SELECT {SALE}
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
         WHERE h.citizen_id = :citizen
@@ -72,7 +72,7 @@ def redemptions_fragment(name: str, *, first: int, before: int | None) -> Fragme
         sql=f"""
         SELECT coalesce(json_agg(s.shape ORDER BY s.id DESC), '[]')
         FROM (
-            SELECT r.id, {_SALE} AS shape
+            SELECT r.id, {SALE} AS shape
             FROM redemption_holder AS h
             JOIN redemption AS r ON r.id = h.redemption_id
             WHERE h.citizen_id = :citizen
@@ -89,7 +89,7 @@ def obligations_fragment() -> Fragment:
     """What the citizen still has to give back or pay, the earliest first."""
     return Fragment(
         sql=f"""
-        SELECT coalesce(json_agg({_SALE} ORDER BY r.due_on NULLS LAST, r.id), '[]')
+        SELECT coalesce(json_agg({SALE} ORDER BY r.due_on NULLS LAST, r.id), '[]')
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
         WHERE h.citizen_id = :citizen
@@ -102,12 +102,42 @@ def desk_redemption_fragment(name: str, *, organisation_id: int, redemption_id: 
     """One of a shop's sales."""
     return Fragment(
         sql=f"""
-        SELECT {_SALE}
+        SELECT {SALE}
         FROM redemption AS r
         WHERE r.organisation_id = :{name}_organisation
           AND r.id = :{name}_id
         """,
         binds={f"{name}_organisation": organisation_id, f"{name}_id": redemption_id},
+    )
+
+
+def opened_redemption_fragment(name: str, *, redemption_id: int) -> Fragment:
+    """One sale of the citizen whom an officer has before them."""
+    return Fragment(
+        sql=f"""
+        SELECT {SALE}
+        FROM redemption AS r
+        WHERE r.id = :{name}_id
+        """,
+        binds={f"{name}_id": redemption_id},
+    )
+
+
+def reversible_fragment() -> Fragment:
+    """What the office can still undo for the citizen: the newest hundred, and everything that is open."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg(s.shape ORDER BY s.id DESC), '[]')
+        FROM (
+            SELECT r.id, {SALE} AS shape
+            FROM redemption_holder AS h
+            JOIN redemption AS r ON r.id = h.redemption_id
+            WHERE h.citizen_id = :citizen
+              AND r.status IN ('COMPLETED', 'OPEN', 'LATE', 'CLAIM_PENDING')
+            ORDER BY r.status <> 'COMPLETED' DESC, h.redemption_id DESC
+            LIMIT 100
+        ) AS s
+        """
     )
 
 
@@ -117,7 +147,7 @@ def desk_redemptions_fragment(name: str, *, wanted: DeskFilter, first: int, befo
         sql=f"""
         SELECT coalesce(json_agg(s.shape ORDER BY s.id DESC), '[]')
         FROM (
-            SELECT r.id, {_SALE} AS shape
+            SELECT r.id, {SALE} AS shape
             FROM redemption AS r
             WHERE r.organisation_id = :{name}_organisation
               AND r.id < :{name}_before

@@ -52,7 +52,15 @@ def match_number_of(vault: Vault, presentation_id: int) -> int:
 
 def receipt_number_of(vault: Vault, presentation_id: int) -> str:
     """A number to read out on the phone, such as 4F7K-92MQ-XPA3-Y: the last letter checks the others."""
-    digest = vault.digest("receipt", str(presentation_id))
+    return _receipt(vault.digest("receipt", str(presentation_id)))
+
+
+def receipt_number_of_claim(vault: Vault, redemption_id: int) -> str:
+    """The same for a claim to an account, for which no code was shown."""
+    return _receipt(vault.digest("receipt of claim", str(redemption_id)))
+
+
+def _receipt(digest: bytes) -> str:
     body = _base32(int.from_bytes(digest[:8], "big") >> 4, _RECEIPT_LETTERS)
     return "-".join((body[:4], body[4:8], body[8:], _check_letter(body)))
 
