@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from typing import Any, Final, cast
 
-from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, default_field_resolver
+from graphql import (
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    default_field_resolver,
+    get_nullable_type,
+    is_list_type,
+)
 
 from api.graphql.context import Context
 from api.graphql.errors import user_error
@@ -56,6 +63,12 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "withdrawConsent": PERSON,
     "withdraw": PERSON,
     "presenceCode": CITIZEN,
+    "attach": CITIZEN,
+    "objectTo": CITIZEN,
+    "withdrawObjection": CITIZEN,
+    "askForReview": CITIZEN,
+    "requestRepair": CITIZEN,
+    "markNoticesRead": PERSON,
     # The citizen: benefits.
     "presentBenefit": CITIZEN,
     "cancelPresentation": CITIZEN,
@@ -95,8 +108,13 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "importRecords": SOURCE,
     "correctRecord": SOURCE,
     "withdrawRecord": SOURCE,
+    "answerObjection": SOURCE,
     # The office.
-    "lookUpCitizen": OFFICER,
+    "lookUpCitizen": OFFICE,
+    "handOverObjection": OFFICE,
+    "extendObjection": APPROVER,
+    "decideObjection": OFFICE,
+    "decideRepair": OFFICE,
     "admitOrganisation": OFFICER,
     "markPaid": OFFICER,
     "suspendOrganisation": OFFICER,
@@ -130,14 +148,14 @@ SUBSCRIPTIONS: Final[Mapping[str, Roles]] = {
 TYPES: Final[Mapping[str, Roles]] = {
     "Citizen": PERSON,
     "Membership": PERSON,
-    "Score": PERSON | OFFICER,
-    "ScoreLine": PERSON | OFFICER,
-    "FieldPoints": PERSON | OFFICER,
-    "ScoreChange": PERSON | OFFICER,
+    "Score": PERSON | OFFICE,
+    "ScoreLine": PERSON | OFFICE,
+    "FieldPoints": PERSON | OFFICE,
+    "ScoreChange": PERSON | OFFICE,
     "ScoreForecast": PERSON,
-    "Receipt": PERSON | OFFICER,
+    "Receipt": PERSON | OFFICE,
     "ReceiptCheck": PERSON,
-    "Record": PERSON | OFFICER,
+    "Record": PERSON | OFFICE,
     "Benefit": PERSON,
     "BenefitPreview": PERSON,
     "Decision": PERSON,
@@ -145,13 +163,20 @@ TYPES: Final[Mapping[str, Roles]] = {
     "NextStep": PERSON,
     "Allowance": PERSON,
     "Presentation": CITIZEN,
-    "Redemption": PERSON | OFFICER,
+    "Redemption": PERSON | OFFICE,
     "Consent": PERSON,
     "Withdrawal": PERSON,
     "WithdrawalPreview": PERSON,
     "AccessEvent": PERSON,
     "PresenceCode": CITIZEN,
-    "CitizenFile": OFFICER,
+    "CitizenFile": OFFICE,
+    "Objection": PERSON | OFFICE,
+    "Repair": PERSON | OFFICE,
+    "CaseStep": PERSON | OFFICE,
+    "Attachment": PERSON | OFFICE,
+    "SourceObjection": SOURCE,
+    "Notice": PERSON,
+    "NoticesRead": PERSON,
     "Volunteering": PERSON,
     "Service": PERSON,
     "ServiceStep": PERSON,
@@ -228,9 +253,11 @@ TYPES: Final[Mapping[str, Roles]] = {
     "PapersLater": EVERYONE,
 }
 
-# Fields that are for fewer than their type; null for everybody else.
+# Fields that are for fewer than their type; null for everybody else, or empty where they are lists.
 FIELDS: Final[Mapping[str, Roles]] = {
     "VolunteerEvent.mySignUp": PERSON,
+    # What somebody qualifies for is nothing that their case needs.
+    "Objection.restored": PERSON,
 }
 
 _NOBODY: Final[Roles] = frozenset()
@@ -269,7 +296,8 @@ def guard(schema: GraphQLSchema) -> None:
     for path, allowed in FIELDS.items():
         type_name, _, name = path.partition(".")
         definition = cast("GraphQLObjectType", schema.type_map[type_name]).fields[name]
-        definition.resolve = _guarded_field(definition.resolve or default_field_resolver, allowed)
+        shut: list[object] | None = [] if is_list_type(get_nullable_type(definition.type)) else None
+        definition.resolve = _guarded_field(definition.resolve or default_field_resolver, allowed, shut)
 
 
 Resolve = Callable[..., Any]
@@ -283,9 +311,9 @@ def _guarded_query(resolve: Resolve, allowed: Roles) -> Resolve:
     return guarded
 
 
-def _guarded_field(resolve: Resolve, allowed: Roles) -> Resolve:
+def _guarded_field(resolve: Resolve, allowed: Roles, shut: list[object] | None) -> Resolve:
     def guarded(source: Any, info: GraphQLResolveInfo[Context], **args: Any) -> Any:
-        return resolve(source, info, **args) if info.context.caller.role in allowed else None
+        return resolve(source, info, **args) if info.context.caller.role in allowed else shut
 
     return guarded
 

@@ -6,9 +6,11 @@ import strawberry
 
 from api.graphql.context import Context, Info
 from api.graphql.incentives import BenefitsOfCitizen
+from api.graphql.notices import NoticesOfCitizen
 from api.graphql.people import PeopleOfCitizen
 from api.graphql.programmes import Programme, programme_of
 from api.graphql.redemption import RedemptionsOfCitizen
+from api.graphql.rights import RightsOfCitizen
 from api.graphql.scoring import ScoringOfCitizen
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
@@ -21,7 +23,16 @@ _NAMELESS = words("未提供姓名", "No name given")
 
 
 @strawberry.type(description="One person in one programme, as only they see themselves.")
-class Citizen(PeopleOfCitizen, ScoringOfCitizen, BenefitsOfCitizen, RedemptionsOfCitizen, VolunteeringOfCitizen, Node):
+class Citizen(
+    RightsOfCitizen,
+    NoticesOfCitizen,
+    PeopleOfCitizen,
+    ScoringOfCitizen,
+    BenefitsOfCitizen,
+    RedemptionsOfCitizen,
+    VolunteeringOfCitizen,
+    Node,
+):
     display_name: str
     programme: Programme
 

@@ -9,18 +9,24 @@ from uuid import UUID
 
 import strawberry
 
+from api.database import Unit
+from api.graphql import ids
+from api.graphql.cases import Objection, Repair, objection_of, repair_of
 from api.graphql.citizen import name_of
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
 from api.graphql.redemption import Redemption, redemption_of
 from api.graphql.scoring import Record, Score, read_score, record_of
 from api.graphql.view import Asked, Section, subject_of
 from domain.errors import NotFound
 from domain.people import actions
+from domain.people.actions import Found
 from domain.people.queries import person_fragment, presence_code_fragment
 from domain.people.rules import OPENS, Purpose
 from domain.redemption.queries.shapes import obligations_fragment
 from domain.redemption.rules.codes import svg_of
+from domain.rights.actions import look_up_by_case
+from domain.rights.queries.reading import objections_fragment, repairs_fragment
 from domain.scoring.queries import score_lines, score_records
 from domain.scoring.rules import line_of
 from domain.values import Fragment, words
@@ -29,6 +35,7 @@ T = TypeVar("T")
 
 _PURPOSES: Final[Sequence[Purpose]] = tuple(Purpose)
 _MOST_RECORDS: Final = 100
+_MOST_CASES: Final = 100
 strawberry.enum(Purpose, name="LookUpPurpose", description="Why an officer looks somebody up.")
 
 
@@ -58,6 +65,14 @@ class CitizenFile:
     @strawberry.field(description="The newest hundred; for an objection, a repair or help at the desk.")
     def records(self, info: Info) -> list[Record] | None:
         return FILE_RECORDS.of(info)
+
+    @strawberry.field(description="The newest hundred, with their texts; for an objection or help at the desk.")
+    def objections(self, info: Info) -> list[Objection] | None:
+        return FILE_OBJECTIONS.of(info)
+
+    @strawberry.field(description="The newest hundred, with their texts; for a repair or help at the desk.")
+    def repairs(self, info: Info) -> list[Repair] | None:
+        return FILE_REPAIRS.of(info)
 
     @strawberry.field(description="For a reversal or help at the desk.")
     def open_obligations(self, info: Info) -> list[Redemption] | None:
@@ -105,12 +120,20 @@ FILE_RECORDS: Section[list[Record] | None] = part_of_file(
     lambda: score_records("file_records", first=_MOST_RECORDS, after=None),
     lambda rows, asked: [record_of(line_of(row), asked) for row in rows[:_MOST_RECORDS]],
 )
+FILE_OBJECTIONS: Section[list[Objection] | None] = part_of_file(
+    "objections",
+    lambda: objections_fragment("file_objections", first=_MOST_CASES, before=None),
+    lambda rows, asked: [objection_of(row, asked.context) for row in rows[:_MOST_CASES]],
+)
+FILE_REPAIRS: Section[list[Repair] | None] = part_of_file(
+    "repairs", repairs_fragment, lambda rows, asked: [repair_of(row, asked.context) for row in rows]
+)
 FILE_OBLIGATIONS: Section[list[Redemption] | None] = part_of_file(
     "openObligations",
     obligations_fragment,
     lambda rows, asked: [redemption_of(row, asked.context) for row in rows],
 )
-SECTIONS = (FILE, PRESENCE_CODE, FILE_SCORE, FILE_RECORDS, FILE_OBLIGATIONS)
+SECTIONS = (FILE, PRESENCE_CODE, FILE_SCORE, FILE_RECORDS, FILE_OBLIGATIONS, FILE_OBJECTIONS, FILE_REPAIRS)
 
 PresenceResult: TypeAlias = Annotated[PresenceCode | UserError, strawberry.union("PresenceResult")]
 CitizenFileResult: TypeAlias = Annotated[CitizenFile | UserError, strawberry.union("CitizenFileResult")]
@@ -136,17 +159,35 @@ class LookUpMutation:
     async def look_up_citizen(
         self, info: Info, by: CitizenKey, value: str, purpose: Purpose, idempotency_key: UUID
     ) -> CitizenFileResult:
-        if by is not CitizenKey.PRESENCE_CODE:
-            raise NotFound(_NO_OPEN_CASE, field="value")
         async with info.context.transaction() as unit:
-            found = await actions.look_up_by_presence(
-                unit.session, unit.actor, unit.now, code=value, purpose=purpose, key=idempotency_key
-            )
+            found = await _find(info.context, unit, (by, value), purpose, idempotency_key)
             caller = subject_of(info.context, unit)
             subject = replace(caller, citizen=found.citizen_id, person=found.person_id)
             key = (_PURPOSES.index(found.purpose),)
             file: CitizenFile = await info.context.view.load(info, unit, "CitizenFile", key=key, subject=subject)
             return file
+
+
+async def _find(context: Context, unit: Unit, by: tuple[CitizenKey, str], purpose: Purpose, key: UUID) -> Found:
+    """Opens the file by the code on the phone or by an open case. Raises: NotFound."""
+    kind, value = by
+    if kind is CitizenKey.PRESENCE_CODE:
+        return await actions.look_up_by_presence(
+            unit.session, unit.actor, unit.now, code=value, purpose=purpose, key=key
+        )
+    case = _case(context, value) if kind is CitizenKey.CASE else None
+    if case is None:
+        raise NotFound(_NO_OPEN_CASE, field="value")
+    return await look_up_by_case(unit.session, unit.actor, unit.now, case=case, purpose=purpose, key=key)
+
+
+def _case(context: Context, value: str) -> tuple[str, int] | None:
+    """The kind and number of the case with this id."""
+    try:
+        kind, parts = ids.opened(context.vault, value)
+    except NotFound:
+        return None
+    return (kind, parts[0]) if kind in ("objection", "repair") and len(parts) == 1 else None
 
 
 _NO_OPEN_CASE = words(

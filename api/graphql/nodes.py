@@ -6,15 +6,18 @@ from typing import Final
 import strawberry
 
 from api.graphql import (
+    case_work,
     certificates,
     citizen,
     desk,
     ids,
     incentives,
+    notices,
     organiser,
     people,
     redemption,
     releases,
+    rights,
     scoring,
     sources,
     staff,
@@ -46,6 +49,9 @@ LOADED: Final[Mapping[str, str]] = {
     **organiser.NODES,
     **certificates.NODES,
     **sources.NODES,
+    **rights.NODES,
+    **case_work.NODES,
+    **notices.NODES,
     **staff.NODES,
     **releases.NODES,
 }

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from api.graphql.case_work import CasesOfOffice
 from api.graphql.context import Info
 from api.graphql.organisations import OrganisationsOfOffice
 from api.graphql.programmes import Programme, programme_of
@@ -12,7 +13,7 @@ from domain.values import Fragment
 
 
 @strawberry.type(description="The office of one programme.")
-class Office(OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
+class Office(CasesOfOffice, OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
     programme: Programme
 
 

@@ -10,11 +10,14 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.graphql import (
     access,
+    case_subjects,
+    case_work,
     certificates,
     citizen,
     desk,
     incentives,
     look_up,
+    notices,
     office,
     organisations,
     organiser,
@@ -22,6 +25,7 @@ from api.graphql import (
     programmes,
     redemption,
     releases,
+    rights,
     sampling,
     scoring,
     sources,
@@ -30,6 +34,7 @@ from api.graphql import (
     volunteering,
 )
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
+from api.graphql.case_work import OfficeCasesMutation
 from api.graphql.certificates import CertificateMutation, CertificateQuery, CertificateStaffMutation
 from api.graphql.citizen import CitizenQuery
 from api.graphql.desk import DeskMutation, DeskQuery
@@ -37,6 +42,7 @@ from api.graphql.feed import Subscription
 from api.graphql.look_up import LookUpMutation
 from api.graphql.membership import MembershipMutation
 from api.graphql.nodes import NodeQuery
+from api.graphql.notices import NoticesMutation
 from api.graphql.offering import ProductsMutation
 from api.graphql.office import OfficeQuery
 from api.graphql.organisations import OrganisationMutation
@@ -46,6 +52,7 @@ from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
 from api.graphql.redemption import PresentMutation
 from api.graphql.releasing import RulesMutation
+from api.graphql.rights import RightsMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.sources import SourceMutation, SourceQuery
 from api.graphql.staff import StaffMutation
@@ -73,6 +80,10 @@ SECTIONS: Final = (
     *sampling.SECTIONS,
     *certificates.SECTIONS,
     *sources.SECTIONS,
+    *rights.SECTIONS,
+    *case_subjects.SECTIONS,
+    *case_work.SECTIONS,
+    *notices.SECTIONS,
 )
 
 
@@ -107,6 +118,9 @@ class Mutation(
     StatementMutation,
     SourceMutation,
     LookUpMutation,
+    RightsMutation,
+    NoticesMutation,
+    OfficeCasesMutation,
     RulesMutation,
     ProductsMutation,
 ):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.case_work import CasesOfSource
 from api.graphql.context import Context, Info
 from api.graphql.errors import ErrorCode, UserError
 from api.graphql.products import Organisation, organisation_of
@@ -80,7 +81,7 @@ SourceRecordResult: TypeAlias = Annotated[SourceRecord | UserError, strawberry.u
 
 
 @strawberry.type(description="What a department may deliver, and what it has delivered.")
-class SourceDesk:
+class SourceDesk(CasesOfSource):
     department: Organisation
 
     @strawberry.field(description="The department's own entries of the public catalogue.")

@@ -223,8 +223,8 @@ def doors() -> None:
     for table in BEHIND_DOORS:
         run(f"CREATE POLICY {table}_doors ON {table} FOR SELECT TO CURRENT_USER USING (true)")
     run("""
-    -- An officer or approver with a case of that citizen: while it is open, and for whoever has decided it, so that
-    -- a request can be repeated.
+    -- An officer or approver with a case of that citizen: while it is open, and for whoever has worked on it, so
+    -- that a request can be repeated.
     CREATE FUNCTION reveal_by_case(p_objection bigint, p_repair bigint) RETURNS integer LANGUAGE plpgsql
         SECURITY DEFINER SET search_path = public AS $$
     DECLARE
@@ -235,7 +235,8 @@ def doors() -> None:
         END IF;
         SELECT o.citizen_id INTO v_citizen FROM objection AS o
         WHERE o.id = p_objection AND o.programme_id = identity_programme()
-          AND (o.status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED') OR o.decided_by = identity_person());
+          AND (o.status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
+            OR identity_person() IN (o.decided_by, o.handled_by));
         IF v_citizen IS NULL THEN
             SELECT r.citizen_id INTO v_citizen FROM repair AS r
             WHERE r.id = p_repair AND r.programme_id = identity_programme()

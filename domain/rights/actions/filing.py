@@ -119,7 +119,7 @@ def _subject_of(wish: Wish, citizen_id: int) -> list[int]:
     if len(given) != KEY_PARTS[wish.target]:
         if not given:
             raise InvalidInput(_ID_NEEDED, field="id")
-        raise NotFound(field="id")
+        raise NotFound
     return given
 
 
@@ -136,7 +136,7 @@ async def _require_own(
             record = await states.record(session, now, key=key, rule_set_id=terms.rule_set_id)
             own = record is not None and record.state in LIVE
     if not own:
-        raise NotFound(field="id")
+        raise NotFound
 
 
 async def withdraw_objection(
@@ -149,7 +149,7 @@ async def withdraw_objection(
         return objection_id
     objection = await cases.lock_objection(session, objection_id=objection_id)
     if objection is None or objection.person_id != actor.person_id:
-        raise NotFound(field="id")
+        raise NotFound
     if objection.status not in UNDER_WAY:
         raise AlreadyDecided(_CLOSED, field="id")
     await cases.withdraw(session, objection_id=objection_id)
@@ -177,7 +177,7 @@ async def ask_for_review(
         return int(str(earlier["id"]))
     first = await cases.lock_objection(session, objection_id=objection_id)
     if first is None or first.person_id != actor.person_id:
-        raise NotFound(field="objectionId")
+        raise NotFound
     today = terms.day_of(now)
     if first.status in UNDER_WAY:
         raise TooEarly(_NOT_DECIDED, field="objectionId")

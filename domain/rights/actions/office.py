@@ -18,7 +18,7 @@ from domain.incentives.rules.standing import Catalogue
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.rights.actions import settling
-from domain.rights.actions.working import note_reading, note_step, open_case, refuse_own_case, sealed
+from domain.rights.actions.working import Whose, note_reading, note_step, open_case, refuse_own_case, sealed
 from domain.rights.queries import cases
 from domain.rights.queries.cases import Decided, Question
 from domain.rights.rules import clocks
@@ -39,7 +39,7 @@ from domain.values import Words, words
 
 async def hand_over_objection(
     session: AsyncSession, actor: Actor, now: datetime, *, terms: CaseTerms, asked: tuple[int, str], key: UUID
-) -> None:
+) -> Whose:
     """Puts a question to the department whose record it is. `asked` is the objection and the question.
 
     Raises: RuleRefused when no department stands behind it, AlreadyDecided when it was asked before or is closed.
@@ -48,9 +48,9 @@ async def hand_over_objection(
     question = required_text(given, "question")
     request = {"objection": objection_id, "question": question}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="hand_over", request=request)
-    await open_case(session, objection_id=objection_id)
+    whose = await open_case(session, objection_id=objection_id)
     if earlier is not None:
-        return
+        return whose
     objection = await _locked(session, actor, objection_id)
     if objection.source_id is not None:
         raise AlreadyDecided(_ASKED_BEFORE, field="id")
@@ -79,11 +79,12 @@ async def hand_over_objection(
     )
     await note_reading(session, actor, now, case=case, what=what)
     await _close(session, actor, now, objection_id, action="hand_over_objection", key=key)
+    return whose
 
 
 async def extend_objection(
     session: AsyncSession, actor: Actor, now: datetime, *, terms: CaseTerms, extension: tuple[int, str], key: UUID
-) -> None:
+) -> Whose:
     """An approver who has not worked on the case gives it more days, once, with a reason the person reads.
 
     Raises: AlreadyDecided for a second time, SamePerson, TooLate past its day, RuleRefused at the longest clock.
@@ -92,9 +93,9 @@ async def extend_objection(
     reason = required_text(given, "reason")
     request = {"objection": objection_id, "reason": reason}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="extend_objection", request=request)
-    await open_case(session, objection_id=objection_id)
+    whose = await open_case(session, objection_id=objection_id)
     if earlier is not None:
-        return
+        return whose
     objection = await _locked(session, actor, objection_id)
     due = _extended(objection, actor, terms, now)
     await cases.extend(session, now, objection_id=objection_id, due=due)
@@ -104,6 +105,7 @@ async def extend_objection(
     await note_reading(session, actor, now, case=case, what=what)
     await notices.tell(session, now, notices=[_notice(objection, Kind.OBJECTION_EXTENDED, {"on": due.on.isoformat()})])
     await _close(session, actor, now, objection_id, action="extend_objection", key=key)
+    return whose
 
 
 async def decide_objection(
@@ -115,7 +117,7 @@ async def decide_objection(
     catalogue: Catalogue,
     verdict: Verdict,
     key: UUID,
-) -> None:
+) -> Whose:
     """Decides; a record that was wrong is gone, the score follows, and what was missed is offered again.
 
     Raises: AlreadyDecided, SamePerson for a review by whoever decided first, InvalidInput for no outcome or no text.
@@ -126,9 +128,9 @@ async def decide_objection(
     objection_id = verdict.case_id
     request = {"objection": objection_id, "outcome": verdict.outcome.value, "decision": decision}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="decide_objection", request=request)
-    await open_case(session, objection_id=objection_id)
+    whose = await open_case(session, objection_id=objection_id)
     if earlier is not None:
-        return
+        return whose
     objection = await _locked(session, actor, objection_id)
     await _refuse_first_decider(session, actor, objection)
     text = await sealed(session, objection.person_id, "decision", decision)
@@ -136,6 +138,7 @@ async def decide_objection(
     what = words("办理并决定您的异议。", "Worked on your objection and decided it.")
     await note_reading(session, actor, now, case=settling.case_of(objection), what=what)
     await _close(session, actor, now, objection_id, action="decide_objection", key=key)
+    return whose
 
 
 async def settle(
@@ -188,7 +191,7 @@ def _remedy_until(terms: CaseTerms, now: datetime, objection: Row[Any], outcome:
 async def _locked(session: AsyncSession, actor: Actor, objection_id: int) -> Row[Any]:
     objection = await cases.lock_objection(session, objection_id=objection_id)
     if objection is None:
-        raise NotFound(field="id")
+        raise NotFound
     if objection.status not in UNDER_WAY:
         raise AlreadyDecided(_CLOSED, field="id")
     refuse_own_case(actor, objection)

@@ -19,6 +19,7 @@ from domain.notices.rules import Kind, NewNotice
 from domain.programmes.rules.terms import RepairClass
 from domain.rights.actions import settling
 from domain.rights.actions.working import (
+    Whose,
     citizen_of,
     hang_on,
     note_reading,
@@ -59,14 +60,14 @@ async def request_repair(
     person_id, citizen_id, programme_id = citizen_of(actor)
     statement = required_text(wish.statement, "statement")
     if wish.record.citizen_id != citizen_id:
-        raise NotFound(field="recordId")
+        raise NotFound
     request = {"record": wish.record.binds(), "statement": statement, "papers": wish.attachments}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="request_repair", request=request)
     if earlier is not None:
         return int(str(earlier["id"]))
     record = await states.record(session, now, key=wish.record, rule_set_id=terms.rule_set_id)
     if record is None or record.state not in LIVE:
-        raise NotFound(field="recordId")
+        raise NotFound
     _require_time(record, terms, now)
     due = clocks.repair_due(terms.clocks, terms.day_of(now))
     repair_id = await repairs.add_repair(
@@ -108,7 +109,7 @@ def _require_time(record: Row[Any], terms: CaseTerms, now: datetime) -> None:
 
 async def decide_repair(
     session: AsyncSession, actor: Actor, now: datetime, *, terms: CaseTerms, verdict: Verdict, key: UUID
-) -> None:
+) -> Whose:
     """Decides; what is repaired is gone from score, list and explanation. Raises: AlreadyDecided, SamePerson."""
     decision = required_text(verdict.decision, "decision")
     if verdict.outcome not in REPAIR_OUTCOMES:
@@ -116,12 +117,12 @@ async def decide_repair(
     repair_id = verdict.case_id
     request = {"repair": repair_id, "outcome": verdict.outcome.value, "decision": decision}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="decide_repair", request=request)
-    await open_case(session, repair_id=repair_id)
+    whose = await open_case(session, repair_id=repair_id)
     if earlier is not None:
-        return
+        return whose
     repair = await repairs.lock_repair(session, repair_id=repair_id)
     if repair is None:
-        raise NotFound(field="id")
+        raise NotFound
     if repair.status != Status.OPEN:
         raise AlreadyDecided(_CLOSED, field="id")
     refuse_own_case(actor, repair)
@@ -131,6 +132,7 @@ async def decide_repair(
     await note_reading(session, actor, now, case=settling.case_of_repair(repair), what=what)
     await audit.record(session, actor, now, action="decide_repair", about={"repair": repair_id})
     await idempotency.bind(session, actor, key=key, result={"id": repair_id})
+    return whose
 
 
 async def settle_repair(

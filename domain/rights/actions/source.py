@@ -28,10 +28,10 @@ async def answer_objection(
     if earlier is not None:
         return
     if await papers.reveal_by_question(session, objection_id=objection_id) is None:
-        raise NotFound(field="id")
+        raise NotFound
     objection = await cases.lock_objection(session, objection_id=objection_id)
     if objection is None:
-        raise NotFound(field="id")
+        raise NotFound
     if objection.status != Status.WITH_SOURCE:
         raise AlreadyDecided(_ANSWERED, field="id")
     await cases.answer(session, now, objection_id=objection_id, finding=finding.value)

@@ -1,5 +1,6 @@
 """What every action on a case leans on: whose it is, who acts, sealing, steps, and the log of who has read it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Actor, Role
 from domain.consent import actions as consent
-from domain.errors import InvalidInput, NotAllowed, NotFound, SamePerson
+from domain.errors import AlreadyDecided, InvalidInput, NotAllowed, NotFound, SamePerson
 from domain.people import queries as people
 from domain.people.rules import Purpose
 from domain.rights.queries import papers
@@ -21,6 +22,14 @@ from domain.vault import Vault
 
 YOURSELF: Final = words("本人", "yourself")
 THE_SERVICE: Final = words("系统", "the service itself")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """The citizen to whom a case has opened the door, for this transaction."""
+
+    citizen_id: int
+    person_id: int
 
 
 def citizen_of(actor: Actor) -> tuple[int, int, int]:
@@ -70,12 +79,14 @@ async def note_step(
     await papers.add_step(session, now, case=case, step=new)
 
 
-async def open_case(session: AsyncSession, *, objection_id: int | None = None, repair_id: int | None = None) -> int:
-    """The office opens the door to the citizen with this case. Raises: NotFound for a closed or foreign one."""
+async def open_case(session: AsyncSession, *, objection_id: int | None = None, repair_id: int | None = None) -> Whose:
+    """The office opens the door to the citizen with this case. Raises: NotFound for a foreign one, AlreadyDecided."""
     citizen_id = await papers.reveal_by_case(session, objection_id=objection_id, repair_id=repair_id)
     if citizen_id is None:
-        raise NotFound(field="id")
-    return citizen_id
+        if await papers.case_is_here(session, objection_id=objection_id, repair_id=repair_id):
+            raise AlreadyDecided(_CLOSED, field="id")
+        raise NotFound
+    return Whose(citizen_id=citizen_id, person_id=await people.person_of(session, citizen_id=citizen_id))
 
 
 async def note_reading(session: AsyncSession, actor: Actor, now: datetime, *, case: CaseRef, what: Words) -> None:
@@ -110,6 +121,7 @@ _JOIN_FIRST: Final = words("您尚未加入本项目。请先加入。", "You ha
 _OWN_CASE: Final = words(
     "不能办理自己的事项。请由其他人员办理。", "Nobody works on their own case. Please leave it to somebody else."
 )
+_CLOSED: Final = words("该事项已办结。", "This case is closed already.")
 _TOO_MANY_PAPERS: Final = words(
     f"每件最多 {MAX_PER_CASE} 个附件。请减少附件。", f"A case has at most {MAX_PER_CASE} attachments. Leave some out."
 )

@@ -35,6 +35,10 @@ _ADD_STEP: Final = text("""
 """)
 _ORGANISATION_NAME: Final = text("SELECT name FROM organisation WHERE id = :organisation")
 _REVEAL_BY_CASE: Final = text("SELECT reveal_by_case(:objection, :repair)")
+_CASE_IS_HERE: Final = text("""
+    SELECT EXISTS (SELECT FROM objection WHERE id = CAST(:objection AS bigint) AND programme_id = identity_programme())
+        OR EXISTS (SELECT FROM repair WHERE id = CAST(:repair AS bigint) AND programme_id = identity_programme())
+""")
 _REVEAL_BY_QUESTION: Final = text("SELECT reveal_by_question(:objection)")
 
 
@@ -114,6 +118,12 @@ async def reveal_by_case(session: AsyncSession, *, objection_id: int | None, rep
     values = {"objection": objection_id, "repair": repair_id}
     citizen_id: int | None = (await session.execute(_REVEAL_BY_CASE, params=values)).scalar_one()
     return citizen_id
+
+
+async def case_is_here(session: AsyncSession, *, objection_id: int | None, repair_id: int | None) -> bool:
+    """Whether this office has such a case, open or closed."""
+    values = {"objection": objection_id, "repair": repair_id}
+    return bool((await session.execute(_CASE_IS_HERE, params=values)).scalar_one())
 
 
 async def reveal_by_question(session: AsyncSession, *, objection_id: int) -> int | None:

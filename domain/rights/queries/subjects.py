@@ -13,11 +13,14 @@ from domain.rights.rules.cases import Target
 _OWNED: Final[Mapping[Target, TextClause]] = {
     Target.SCORE: text("""
         SELECT EXISTS (
-            SELECT FROM citizen AS c WHERE c.id = :citizen AND c.id = :first AND c.scored_from IS NOT NULL)
+            SELECT FROM citizen AS c
+            WHERE c.id = :citizen AND c.id = CAST(:first AS bigint) AND c.scored_from IS NOT NULL)
     """),
     Target.DECISION: text("""
         SELECT EXISTS (
-            SELECT FROM product AS p WHERE :citizen = :first AND p.id = :second AND p.programme_id = :programme)
+            SELECT FROM product AS p
+            WHERE CAST(:citizen AS integer) = CAST(:first AS bigint)
+              AND p.id = :second AND p.programme_id = :programme)
     """),
     Target.REDEMPTION: text("""
         SELECT EXISTS (
