@@ -60,7 +60,7 @@ async def refresh_demo(database: WorkerDatabase) -> None:
 
 PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="canary", interval_s=600, run=seal_canary),
-    Periodic(name="days", interval_s=20, run=turn_days),
+    Periodic(name="days", interval_s=5, run=turn_days),
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
     Periodic(name="outbox", interval_s=600, run=forget),
