@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from api import certificates
+from api import certificates, exchange
 from api.body_limit import BodyLimit
 from api.database import Database
 from api.feed import Feed
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> Starlette:
             WebSocketRoute("/graphql", sockets),
             *sign_in_routes(settings, database, keyring),
             *certificates.routes(database, settings.public_url),
+            *exchange.routes(database, keyring),
             *Machines(database, keyring, public_url=settings.public_url).routes(),
             *Statements(database, keyring).routes(),
         ],

@@ -35,6 +35,7 @@ def drafts(document: ProgrammeDocument, now: datetime) -> dict[tuple[str, str], 
             ends_at=datetime.combine(day, time(12), zone),
             capacity=20 + 5 * number,
             activity_type=activity.code,
+            insured=activity.insurance_needed,
         )
     return found
 
@@ -52,4 +53,5 @@ def _standing(document: ProgrammeDocument, body: Organisation, now: datetime) ->
         ends_at=hour + timedelta(hours=_STANDING_H),
         capacity=_PLACES,
         activity_type=activity.code,
+        insured=activity.insurance_needed,
     )

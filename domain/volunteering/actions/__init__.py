@@ -1,8 +1,8 @@
 """What volunteers and organisers do.
 
 registration.py, events.py, sign_ups.py, attendance.py, entries.py, confirmation.py and corrections.py follow the life
-of a stretch of service; deciding.py is what the last three have in common, upkeep.py what time does by itself, and
-certificates.py prints what has been confirmed.
+of a stretch of service; deciding.py is what the last three have in common, and upkeep.py what time does by itself.
+certificates.py prints what has been confirmed, and exchange.py speaks with other platforms.
 """
 
 from domain.volunteering.actions.attendance import check_in, check_out
@@ -23,6 +23,7 @@ from domain.volunteering.actions.events import (
     publish_event,
     show_attendance_code,
 )
+from domain.volunteering.actions.exchange import Imported, export_services, import_services
 from domain.volunteering.actions.registration import (
     GuardianConsent,
     Registration,
@@ -35,6 +36,7 @@ from domain.volunteering.actions.upkeep import escalate_overdue
 __all__ = [
     "Confirmation",
     "GuardianConsent",
+    "Imported",
     "Registration",
     "ShownCode",
     "cancel_event",
@@ -48,7 +50,9 @@ __all__ = [
     "countersign_attendance",
     "enter_attendance",
     "escalate_overdue",
+    "export_services",
     "import_events",
+    "import_services",
     "issue_certificate",
     "make_guardian_code",
     "own_certificate",

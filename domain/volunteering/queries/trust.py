@@ -46,7 +46,8 @@ _ENTER = text("""
 _ENTERED_LATELY = text("""
     SELECT count(*)
     FROM service_event AS h
-    WHERE h.by_person = :person AND h.from_status IS NULL AND h.at > :since
+    WHERE h.by_person = :person AND h.from_status IS NULL AND h.to_status = 'AWAITING_COUNTERSIGNATURE'
+      AND h.at > :since
 """)
 _CONFIRMED_LATELY = text("""
     SELECT count(*)
