@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedRandom
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
@@ -21,13 +23,14 @@ from api.lines import Line, Lines
 from domain.actor import ANONYMOUS
 from domain.errors import DomainError
 from domain.scoring import imports
-from domain.scoring.actions import Delivered
+from domain.scoring.actions import Delivered, Stored
 from domain.scoring.queries.imports import Run, Step
 from domain.scoring.rules.delivered_lines import Dwelling, overlong, read_dwelling, read_record
 from domain.scoring.rules.deliveries import Delivery
 
 CHUNK_LINES: Final = 4000
 _BLOCK_BYTES: Final = 1 << 18
+_FOLLOW_EVERY: Final = 100_000
 
 Given: TypeAlias = Delivery | Dwelling | DomainError
 Advance: TypeAlias = Callable[[int, int], None]
@@ -51,6 +54,8 @@ class FileImport:
         self._path = path
         self._source_id = source_id
         self._kind = kind
+        # Whose scores have still to follow, and the items of their new records.
+        self._kept: list[tuple[int, int]] = []
         self.refusals = path.with_name(f"{path.name}.refused")
 
     async def run(self, advance: Advance) -> Run:
@@ -59,13 +64,19 @@ class FileImport:
         digest = await asyncio.to_thread(_digest_of, self._path)
         with _locked(self.refusals) as refusals, self._path.open("rb") as source:
             run = await self._begin(digest, refusals)
+            is_taken_up = run.taken_lines > 0
             chunks = _chunks(source, run, READERS[self._kind])
             coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
             while (chunk := await coming) is not None:
                 # The next lines are read while the database takes these.
                 coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
                 run = await self._take(run, chunk, refusals)
+                if len(self._kept) >= _FOLLOW_EVERY:
+                    await self._follow()
                 advance(chunk.end, total)
+            await self._follow()
+            if is_taken_up:
+                await self._follow_outdated()
             await self._finish(run)
         if run.refusal_bytes == 0:
             self.refusals.unlink(missing_ok=True)
@@ -89,25 +100,43 @@ class FileImport:
 
     async def _take(self, run: Run, chunk: Chunk, refusals: BufferedRandom) -> Run:
         async with self._database.transaction(ANONYMOUS) as unit:
-            delivered = await take(unit, source_id=self._source_id, kind=self._kind, given=chunk.given)
-            lines = [refusal_line(chunk.numbers[index], refusal) for index, refusal in delivered.refused]
+            stored = await self._store(unit, chunk.given)
+            lines = [refusal_line(chunk.numbers[index], refusal) for index, refusal in stored.delivered.refused]
             length = await asyncio.to_thread(_write_down, refusals, lines)
-            step = step_of(chunk, delivered, refusal_bytes=length)
-            return await imports.advance_run(unit.session, run=run, step=step)
+            step = step_of(chunk, stored.delivered, refusal_bytes=length)
+            run = await imports.advance_run(unit.session, run=run, step=step)
+        self._kept += stored.kept
+        return run
+
+    async def _store(self, unit: Unit, given: Sequence[Given]) -> Stored:
+        """Takes lines of one kind, by the rules of this very moment."""
+        desk = await imports.desk_of(unit.session, unit.now, source_id=self._source_id)
+        if self._kind == "dwellings":
+            dwellings = [one for one in given if isinstance(one, Dwelling | DomainError)]
+            taken = await imports.take_dwellings(unit.session, unit.actor, unit.now, desk=desk, given=dwellings)
+            return Stored(delivered=taken, kept=())
+        records = [one for one in given if isinstance(one, Delivery | DomainError)]
+        return await imports.store_lines(unit.session, unit.actor, unit.now, desk=desk, given=records)
+
+    async def _follow(self) -> None:
+        """The scores follow, a few thousand records at a time and each person once."""
+        for kept in _by_person(self._kept):
+            async with self._database.transaction(ANONYMOUS) as unit:
+                desk = await imports.desk_of(unit.session, unit.now, source_id=self._source_id)
+                await imports.follow(unit.session, unit.now, desk=desk, kept=kept)
+        self._kept.clear()
+
+    async def _follow_outdated(self) -> None:
+        """So do those that the attempt before this one has left behind."""
+        after: int | None = 0
+        while after is not None:
+            async with self._database.transaction(ANONYMOUS) as unit:
+                desk = await imports.desk_of(unit.session, unit.now, source_id=self._source_id)
+                after = await imports.follow_outdated(unit.session, unit.now, desk=desk, after=after)
 
     async def _finish(self, run: Run) -> None:
         async with self._database.transaction(ANONYMOUS) as unit:
             await imports.finish_run(unit.session, unit.actor, unit.now, run=run, source_id=self._source_id)
-
-
-async def take(unit: Unit, *, source_id: int, kind: str, given: Sequence[Given]) -> Delivered:
-    """Takes lines of one kind, by the rules of this very moment."""
-    desk = await imports.desk_of(unit.session, unit.now, source_id=source_id)
-    if kind == "dwellings":
-        dwellings = [one for one in given if isinstance(one, Dwelling | DomainError)]
-        return await imports.take_dwellings(unit.session, unit.actor, unit.now, desk=desk, given=dwellings)
-    records = [one for one in given if isinstance(one, Delivery | DomainError)]
-    return await imports.take_records(unit.session, unit.actor, unit.now, desk=desk, given=records)
 
 
 def step_of(chunk: Chunk, delivered: Delivered, *, refusal_bytes: int) -> Step:
@@ -154,6 +183,18 @@ def _chunks(source: BinaryIO, run: Run, read: Callable[[bytes], Given]) -> Itera
     waiting += lines.finish()
     if waiting:
         yield chunk_of(waiting, read)
+
+
+def _by_person(kept: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Parts of a few thousand records, none of which cuts a person in two."""
+    part: list[tuple[int, int]] = []
+    for _, records in groupby(sorted(kept), key=itemgetter(0)):
+        part += records
+        if len(part) >= CHUNK_LINES:
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 def _digest_of(path: Path) -> bytes:

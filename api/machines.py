@@ -24,16 +24,17 @@ from starlette.types import Scope
 from api.assertions import ASSERTION_TYPE, Assertion, AssertionRefused, claimed_client, verify_assertion
 from api.body_limit import MAX_BODY_BYTES
 from api.database import Database
-from api.importing import chunk_of, refusal_line, step_of, take
+from api.importing import chunk_of, refusal_line, step_of
 from api.lines import Line, Lines
 from api.timing import even_time
 from api.tokens import LIFETIME_S, Keyring, TokenRefused, mint_access_token, verify_access_token
 from domain.actor import ANONYMOUS, Caller, Role
-from domain.errors import NotAllowed
+from domain.errors import DomainError, NotAllowed
 from domain.people.queries import machines
 from domain.scoring import imports
 from domain.scoring.queries.imports import Run
 from domain.scoring.rules.delivered_lines import read_record
+from domain.scoring.rules.deliveries import Delivery
 
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 (an address)
 RECORDS_PATH: Final = "/import/records"
@@ -214,7 +215,9 @@ class Reception:
         lines, self._waiting = self._waiting[:_CHUNK_LINES], self._waiting[_CHUNK_LINES:]
         chunk = await asyncio.to_thread(chunk_of, lines, read_record)
         async with self._database.transaction(self._caller) as unit:
-            delivered = await take(unit, source_id=self._source_id, kind="records", given=chunk.given)
+            desk = await imports.desk_of(unit.session, unit.now, source_id=self._source_id)
+            given = [one for one in chunk.given if isinstance(one, Delivery | DomainError)]
+            delivered = await imports.take_records(unit.session, unit.actor, unit.now, desk=desk, given=given)
             step = step_of(chunk, delivered, refusal_bytes=0)
             run = await imports.advance_run(unit.session, run=run, step=step)
         for index, refusal in delivered.refused:

@@ -64,10 +64,20 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A delivery, and what of it was kept: citizen and item. Whose scores follow is nobody's business but ours."""
+
+    delivered: Delivered
+    kept: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
     """What storing a record has to know of the programme."""
 
+    programme_id: int
     programme: str
+    rule_set_id: int
     today: date
     rules: RuleSetDocument
     item_ids: Mapping[str, int]
@@ -92,6 +102,25 @@ async def deliver_records(
     over from before, which counts already.
     """
     book = await rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
+    stored = await store_records(
+        session, actor, now, book=book, source_id=source_id, deliveries=deliveries, announce=announce
+    )
+    cause = causes_of(stored.kept, book)
+    await rescore(session, now, citizens=sorted(cause), rule_set_id=rule_set_id, today=book.today, cause=cause)
+    return stored.delivered
+
+
+async def store_records(
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    book: RuleBook,
+    source_id: int,
+    deliveries: Sequence[Delivery],
+    announce: bool = True,
+) -> Stored:
+    """Takes a source's lines as `deliver_records` does; the scores of those whom it gives are still to follow."""
     refused: dict[int, DomainError] = {}
     sound: list[int] = []
     for index, delivery in enumerate(deliveries):
@@ -103,17 +132,11 @@ async def deliver_records(
     new = await sift(session, source_id=source_id, given=deliveries, sound=sound, refused=refused)
     vault: Vault = session.info["vault"]
     records = [record_of(delivery, book, vault) for delivery in new]
-    kept = await writing.keep_records(session, now, programme_id=programme_id, source_id=source_id, records=records)
-    if announce and kept:
-        await announce_kept(session, now, book, records, about=(programme_id, rule_set_id, source_id), kept=kept)
-    await rescore(
-        session,
-        now,
-        citizens=sorted({citizen for citizen, _ in kept}),
-        rule_set_id=rule_set_id,
-        today=book.today,
-        cause=_causes(kept, book),
+    kept = await writing.keep_records(
+        session, now, programme_id=book.programme_id, source_id=source_id, records=records
     )
+    if announce and kept:
+        await announce_kept(session, now, book, records, source_id=source_id, kept=kept)
     delivered = Delivered(
         accepted=len(new),
         duplicates=len(deliveries) - len(new) - len(refused),
@@ -121,7 +144,7 @@ async def deliver_records(
     )
     counts = {"accepted": delivered.accepted, "duplicates": delivered.duplicates, "refused": len(refused)}
     await audit.record(session, actor, now, action="deliver_records", about={"source": source_id, **counts})
-    return delivered
+    return Stored(delivered=delivered, kept=tuple(kept))
 
 
 async def announce_kept(
@@ -130,17 +153,16 @@ async def announce_kept(
     book: RuleBook,
     records: Sequence[NewRecord],
     *,
-    about: tuple[int, int, int],
+    source_id: int,
     kept: Sequence[tuple[int, int]],
 ) -> None:
-    """Lets the demerits among what was kept wait. `about` is programme, rule set and source."""
-    programme_id, rule_set_id, source_id = about
+    """Lets the demerits among what was kept wait, and tells their people."""
     await announcing.announce(
         session,
         now,
         rules=announcing.Announced(
-            programme_id=programme_id,
-            rule_set_id=rule_set_id,
+            programme_id=book.programme_id,
+            rule_set_id=book.rule_set_id,
             source_id=source_id,
             document=book.rules,
             counts_from=announcing.counting_from(book.today, book.announced_days),
@@ -212,7 +234,9 @@ async def rule_book(session: AsyncSession, now: datetime, *, programme_id: int, 
     """What storing a record has to know, by these rules and on this day."""
     row = await writing.rule_book(session, programme_id=programme_id, rule_set_id=rule_set_id)
     return RuleBook(
+        programme_id=programme_id,
         programme=row.code,
+        rule_set_id=rule_set_id,
         today=now.astimezone(ZoneInfo(row.timezone)).date(),
         rules=from_json(RuleSetDocument, row.content),
         item_ids=row.items,
@@ -310,7 +334,7 @@ def _record_of_service(service: ServiceRecord, item_id: int, today: date) -> New
     )
 
 
-def _causes(kept: Sequence[tuple[int, int]], book: RuleBook) -> dict[int, Words]:
+def causes_of(kept: Sequence[tuple[int, int]], book: RuleBook) -> dict[int, Words]:
     """For each citizen the items of the new records."""
     titles = {book.item_ids[item.code]: item.title for item in book.rules.items}
     named: dict[int, dict[int, Words]] = defaultdict(dict)

@@ -161,8 +161,7 @@ async def _replace(session: AsyncSession, now: datetime, case: _Case, *, given: 
         await queries.continue_state(session, now, source_id=desk.source_id, ref_hash=ref_hash, state=ended.state)
     elif kept:
         # What is adverse waits as if it were reported for the first time: its person reads another fact.
-        about = (desk.programme_id, desk.rule_set_id, desk.source_id)
-        await announce_kept(session, now, case.book, [record], about=about, kept=kept)
+        await announce_kept(session, now, case.book, [record], source_id=desk.source_id, kept=kept)
     touched = {citizen for citizen, _ in kept} | ({ended.citizen_id} if ended is not None else set())
     title = next(item.title for item in case.book.rules.items if item.code == given.item)
     await _rescore(session, now, case, citizens=sorted(touched), what=_CORRECTED_CAUSE, item=title)

@@ -17,9 +17,20 @@ from domain.actor import Actor, Role
 from domain.errors import AlreadyDecided, DomainError, InvalidInput, NotAllowed
 from domain.people.queries import dwellings as people
 from domain.programmes import queries as programmes
-from domain.scoring.actions import Delivered, deliver_records, sift
-from domain.scoring.queries import corrections
+from domain.scoring.actions import (
+    NEW_RECORDS,
+    Delivered,
+    Stored,
+    causes_of,
+    deliver_records,
+    rescore,
+    rule_book,
+    sift,
+    store_records,
+)
+from domain.scoring.queries import corrections, writing
 from domain.scoring.queries import imports as queries
+from domain.scoring.queries.due import due_scores
 from domain.scoring.queries.imports import Run, Step
 from domain.scoring.rules.delivered_lines import Dwelling, dwelling_refusal
 from domain.scoring.rules.deliveries import Delivery
@@ -27,6 +38,7 @@ from domain.values import words
 from domain.vault import Vault
 
 MAX_CALL: Final = 500
+FOLLOWED_AT_ONCE: Final = 1000
 ADMITTED: Final = "ADMITTED"
 T = TypeVar("T")
 
@@ -96,17 +108,14 @@ async def finish_run(session: AsyncSession, actor: Actor, now: datetime, *, run:
 async def take_records(
     session: AsyncSession, actor: Actor, now: datetime, *, desk: Desk, given: Sequence[Delivery | DomainError]
 ) -> Delivered:
-    """Takes lines that were read, within the department's own catalogue; the index of a refusal is that in `given`."""
-    refused, sound = _parted(given)
-    own: list[tuple[int, Delivery]] = []
-    for index, delivery in sound:
-        refusal = catalogue_refusal(delivery, desk)
-        if refusal is None:
-            own.append((index, delivery))
-        else:
-            refused[index] = refusal
+    """Takes lines that were read, within the department's own catalogue; the scores follow at once.
+
+    The index of a refusal is that in `given`.
+    """
+    refused, own = _own(given, desk)
+    deliveries = [delivery for _, delivery in own]
     if actor.role is Role.SOURCE:
-        await _reveal(session, desk, [delivery for _, delivery in own])
+        await _reveal(session, desk, deliveries)
     delivered = await deliver_records(
         session,
         actor,
@@ -114,12 +123,54 @@ async def take_records(
         programme_id=desk.programme_id,
         source_id=desk.source_id,
         rule_set_id=desk.rule_set_id,
+        deliveries=deliveries,
+    )
+    return _told(delivered, refused, own)
+
+
+async def store_lines(
+    session: AsyncSession, actor: Actor, now: datetime, *, desk: Desk, given: Sequence[Delivery | DomainError]
+) -> Stored:
+    """The same for one of many parts of a file: the stored scores are out of date from now on, until `follow`.
+
+    Nobody uses a score that is out of date; should nobody follow, the next day's jobs work it out.
+    """
+    refused, own = _own(given, desk)
+    book = await rule_book(session, now, programme_id=desk.programme_id, rule_set_id=desk.rule_set_id)
+    stored = await store_records(
+        session,
+        actor,
+        now,
+        book=book,
+        source_id=desk.source_id,
         deliveries=[delivery for _, delivery in own],
     )
-    refused |= {own[place][0]: refusal for place, refusal in delivered.refused}
-    return Delivered(
-        accepted=delivered.accepted, duplicates=delivered.duplicates, refused=tuple(sorted(refused.items()))
+    citizens = sorted({citizen for citizen, _ in stored.kept})
+    if citizens:
+        scored = await writing.lock_scores(session, citizens=citizens)
+        await queries.outdate_scores(session, now, citizens=scored, rule_set_id=desk.rule_set_id, today=desk.today)
+    return Stored(delivered=_told(stored.delivered, refused, own), kept=stored.kept)
+
+
+async def follow(session: AsyncSession, now: datetime, *, desk: Desk, kept: Sequence[tuple[int, int]]) -> None:
+    """Brings the scores of these citizens up to date; the cause names the items that they have got records of."""
+    book = await rule_book(session, now, programme_id=desk.programme_id, rule_set_id=desk.rule_set_id)
+    cause = causes_of(kept, book)
+    await rescore(session, now, citizens=sorted(cause), rule_set_id=desk.rule_set_id, today=desk.today, cause=cause)
+
+
+async def follow_outdated(session: AsyncSession, now: datetime, *, desk: Desk, after: int) -> int | None:
+    """Brings the next scores up to date that an earlier attempt has left out of date; None when there are no more."""
+    due = await due_scores(
+        session,
+        programme_id=desk.programme_id,
+        rule_set_id=desk.rule_set_id,
+        today=desk.today,
+        after=after,
+        limit=FOLLOWED_AT_ONCE,
     )
+    await rescore(session, now, citizens=due, rule_set_id=desk.rule_set_id, today=desk.today, cause=NEW_RECORDS)
+    return due[-1] if due else None
 
 
 async def take_dwellings(
@@ -192,6 +243,29 @@ def told(refusal: DomainError) -> Mapping[str, str | None]:
         "zh": refusal.message.zh,
         "en": refusal.message.en,
     }
+
+
+def _own(
+    given: Sequence[Delivery | DomainError], desk: Desk
+) -> tuple[dict[int, DomainError], list[tuple[int, Delivery]]]:
+    """What may not be taken, and what the catalogue allows, each with its index."""
+    refused, read = _parted(given)
+    own: list[tuple[int, Delivery]] = []
+    for index, delivery in read:
+        refusal = catalogue_refusal(delivery, desk)
+        if refusal is None:
+            own.append((index, delivery))
+        else:
+            refused[index] = refusal
+    return refused, own
+
+
+def _told(delivered: Delivered, refused: dict[int, DomainError], own: Sequence[tuple[int, Delivery]]) -> Delivered:
+    """A delivery of some of the lines as one of them all."""
+    everything = refused | {own[place][0]: refusal for place, refusal in delivered.refused}
+    return Delivered(
+        accepted=delivered.accepted, duplicates=delivered.duplicates, refused=tuple(sorted(everything.items()))
+    )
 
 
 def _parted(given: Sequence[T | DomainError]) -> tuple[dict[int, DomainError], list[tuple[int, T]]]:

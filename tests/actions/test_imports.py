@@ -55,6 +55,24 @@ async def test_a_reference_with_another_content_is_refused_and_points_to_the_cor
     assert "correctRecord" in refused["zh"]
 
 
+async def test_a_person_hears_of_a_file_once_however_long_it_is(
+    city: Departments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.importing.CHUNK_LINES", 2)
+    person, other = await city.person(), await city.person()
+    kinds = ["library-on-time", "overdue-book-returned"]
+    lines = [city.record(one, item=kind) for kind in kinds for one in (person, person, other)]
+    await city.take(write_lines(tmp_path / "a.ndjson", *lines))
+    assert [await city.points(one) for one in (person, other)] == [BASE + 3, BASE + 3]
+    changes = """
+        SELECT json_agg(json_build_array(h.before, h.after, h.cause ->> 'en'))
+        FROM score_change AS h WHERE h.citizen_id = :citizen
+    """
+    assert await city.value(changes, person) == [
+        [BASE, BASE + 3, "New records: Books returned on time; An overdue book brought back"]
+    ]
+
+
 async def test_two_departments_may_use_the_same_reference(city: Departments, tmp_path: Path) -> None:
     person, reference = await city.person(), str(uuid4())
     book = city.record(person, sourceRef=reference)
@@ -177,8 +195,8 @@ async def test_one_fact_reported_twice_counts_once(city: Departments, tmp_path: 
 async def test_an_import_that_broke_off_goes_on_behind_the_last_line_that_was_taken(
     city: Departments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person = await city.person()
-    lines = [city.record(person) if number % 3 else {"line": number} for number in range(10)]
+    person, early = await city.person(), await city.person()
+    lines = [city.record(early if number == 1 else person) if number % 3 else {"line": number} for number in range(10)]
     path = write_lines(tmp_path / "a.ndjson", *lines)
     monkeypatch.setattr("api.importing.CHUNK_LINES", 4)
     delivery = FileImport(city.worker, path=path, source_id=city.sources[CULTURE], kind="records")
@@ -193,7 +211,8 @@ async def test_an_import_that_broke_off_goes_on_behind_the_last_line_that_was_ta
     run = await city.take(path)
     assert (run.accepted, run.duplicates, run.refused) == (6, 0, 4)
     assert [refused["line"] for refused in refusals(path)] == [1, 4, 7, 10]
-    assert await city.records(person) == 6
+    assert [await city.records(one) for one in (person, early)] == [5, 1]
+    assert [await city.points(one) for one in (person, early)] == [BASE + 1, BASE + 1]
 
 
 async def test_without_the_refusals_of_the_first_attempt_the_file_is_read_from_its_start(

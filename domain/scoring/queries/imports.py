@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Row, text
@@ -35,6 +35,18 @@ _BATCH: Final = text("""
     INSERT INTO import_run (source_id, kind, at, taken_lines, accepted, duplicates, refused, refusals, finished_at)
     VALUES (:source, 'records', :now, :lines, :accepted, :duplicates, :refused, CAST(:refusals AS jsonb), :now)
     RETURNING id
+""")
+
+# Whoever had no stored score yet is given the base, as out of date as the others.
+_OUTDATE: Final = text("""
+    INSERT INTO score AS k (citizen_id, rule_set_id, points, as_of, valid_until, computed_at)
+    SELECT c.id, s.id, s.base_points, CAST(:today AS date), CAST(:today AS date), :now
+    FROM citizen AS c
+    JOIN rule_set AS s ON s.id = :rule_set
+    WHERE c.id = ANY (CAST(:citizens AS integer[]))
+    ORDER BY c.id
+    ON CONFLICT ON CONSTRAINT score_pkey DO UPDATE SET valid_until = excluded.valid_until
+        WHERE k.valid_until IS DISTINCT FROM excluded.valid_until
 """)
 
 
@@ -91,6 +103,14 @@ async def advance_run(session: AsyncSession, *, run: Run, step: Step) -> Run | N
         "refused": step.refused,
     }
     return _run((await session.execute(_ADVANCE, params=values)).one_or_none())
+
+
+async def outdate_scores(
+    session: AsyncSession, now: datetime, *, citizens: Sequence[int], rule_set_id: int, today: date
+) -> None:
+    """The stored scores of these citizens are good for nothing until they are worked out again."""
+    values = {"citizens": list(citizens), "rule_set": rule_set_id, "today": today, "now": now}
+    await session.execute(_OUTDATE, params=values)
 
 
 async def finish_run(session: AsyncSession, now: datetime, *, run_id: int) -> None:
