@@ -20,6 +20,7 @@ app.command("api.cli.doctor:doctor", help="Examine the database: version, roles,
 app.command("api.cli.who:token", help="Print an access token for one of the demo's invented people.")
 app.command("api.cli.imports:import_file", name="import", help="Take a department's file of records or dwellings.")
 app.command("api.cli.machine:machine", help="Register the machine with which a department delivers.")
+app.command("api.cli.partner_codes:partner_codes", name="partner-codes", help="Load a partner's one-time codes.")
 app.command("api.cli.rescore:rescore", help="Work out everybody's score again.")
 app.command("api.cli.clock:clock", help="Move the business time of a demo forward.")
 

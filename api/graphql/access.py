@@ -162,6 +162,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "ConditionResult": PERSON,
     "NextStep": PERSON,
     "Allowance": PERSON,
+    "Voucher": PERSON,
     "Presentation": CITIZEN,
     "Redemption": PERSON | OFFICE,
     "Consent": PERSON,

@@ -15,6 +15,7 @@ from api.graphql.scoring import ScoringOfCitizen
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
 from api.graphql.volunteering import VolunteeringOfCitizen
+from api.graphql.vouchers import VouchersOfCitizen
 from domain.errors import NotFound
 from domain.people.queries import person_fragment
 from domain.values import Fragment, words
@@ -30,6 +31,7 @@ class Citizen(
     ScoringOfCitizen,
     BenefitsOfCitizen,
     RedemptionsOfCitizen,
+    VouchersOfCitizen,
     VolunteeringOfCitizen,
     Node,
 ):

@@ -18,7 +18,7 @@ from domain.incentives.rules import decision as rules
 from domain.incentives.rules.conditions import ConditionResult as Judged
 from domain.incentives.rules.decision import BenefitGroup, decide
 from domain.incentives.rules.relief import basis_unit, relief_of
-from domain.incentives.rules.standing import Catalogue, Standing, allowance_window, baseline_holds
+from domain.incentives.rules.standing import Catalogue, Standing, allowance_window
 from domain.programmes.rules import document
 from domain.programmes.rules.terms import ConditionKind, Window
 from domain.values import Fragment, Words, words
@@ -207,16 +207,9 @@ def read_benefits(raw: Any, asked: Asked) -> list[Benefit]:
     wanted = asked.args.get("qualified")
     benefits = [
         benefit_of(context, known, catalogue, standing, asked.subject.citizen or 0)
-        for known in context.reference.programmes[asked.subject.programme or 0].products
-        if is_shown(known, catalogue)
+        for known in context.reference.programmes[asked.subject.programme or 0].offered(catalogue.today)
     ]
     return [one for one in benefits if wanted is None or one.decision.qualified is wanted]
-
-
-def is_shown(known: KnownProduct, catalogue: Catalogue) -> bool:
-    """A product without a fresh baseline is hidden, and so is one that is suspended."""
-    months = catalogue.rules.baseline_valid_months
-    return known.status == "PUBLISHED" and baseline_holds(known.baseline_checked_on, months, catalogue.today)
 
 
 def build_benefit(asked: Asked) -> Fragment:

@@ -75,8 +75,8 @@ class Merchant(Node):
         programme = info.context.reference.programmes[self.known.programme_id]
         return [
             product_of(info.context, known.id)
-            for known in programme.products
-            if self.known.id in places(known) and known.status == "PUBLISHED"
+            for known in programme.offered(programme.today(info.context.now))
+            if self.known.id in places(known)
         ]
 
 

@@ -67,7 +67,8 @@ class Programme(ConsultationsOfProgramme, Node):
 
     @strawberry.field(description="The products in force; `text` looks in title and terms.")
     def products(self, info: Info, text: str | None = None) -> list[Product]:
-        shown = [product_of(info.context, known.id) for known in self.known.products if known.status == "PUBLISHED"]
+        today = self.known.today(info.context.now)
+        shown = [product_of(info.context, known.id) for known in self.known.offered(today)]
         return [one for one in shown if text is None or _mentions(text, one.title, one.terms)]
 
     @strawberry.field(
@@ -208,7 +209,7 @@ def _merchants(
 ) -> Sequence[KnownOrganisation]:
     """The admitted shops and utilities that give something in this programme."""
     known = context.reference.programme(programme)
-    offered = [one for one in known.products if one.status == "PUBLISHED"]
+    offered = known.offered(known.today(context.now))
     if product is not None:
         (number,) = context.unseal("product", product)
         offered = [one for one in offered if one.id == number]

@@ -26,6 +26,7 @@ from domain.incentives.rules import decision as rules
 from domain.incentives.rules.relief import basis_unit
 from domain.programmes.rules.codec import from_json
 from domain.redemption.actions import presenting
+from domain.redemption.actions.partner_codes import FIELD
 from domain.redemption.queries import shapes
 from domain.redemption.rules.codes import code_of, svg_of, typed_code_of
 from domain.redemption.rules.states import PresentationStatus, RedemptionStatus
@@ -51,6 +52,9 @@ class Redemption(Node):
     holder_pays: int | None
     unit: str | None
     due_on: date | None
+    partner_code: str | None = strawberry.field(
+        description="The partner's one-time code that came with it: for the holder alone, until the sale is settled."
+    )
 
 
 @strawberry.type(
@@ -110,7 +114,14 @@ def redemption_of(shape: Any, context: Context) -> Redemption:
         holder_pays=shape["holder_pays"],
         unit=None if unit is None else context.speak(unit),
         due_on=day(shape["due_on"]),
+        partner_code=_partner_code(shape.get("partner_code"), context),
     )
+
+
+def _partner_code(sealed: Any, context: Context) -> str | None:
+    if sealed is None:
+        return None
+    return context.vault.open(bytes.fromhex(sealed["key"]), FIELD, bytes.fromhex(sealed["sealed"]))
 
 
 def build_presentation(asked: Asked) -> tuple[Fragment, Fragment]:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.database import Unit
 from domain.errors import NotFound
 from domain.incentives import queries as incentives
-from domain.incentives.rules.standing import Catalogue, Rules
+from domain.incentives.rules.standing import Catalogue, Rules, baseline_holds
 from domain.programmes import queries as programmes
 from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import (
@@ -161,6 +161,15 @@ class KnownProgramme:
             if rule_set.in_force(day):
                 return rule_set
         raise NotFound
+
+    def offered(self, day: date) -> list[KnownProduct]:
+        """The products shown on a day: in force, not suspended, on a baseline that was checked in time (R25)."""
+        months = self.settings.baseline_valid_months
+        return [
+            one
+            for one in self.products
+            if one.status == "PUBLISHED" and baseline_holds(one.baseline_checked_on, months, day)
+        ]
 
     def catalogue(self, day: date) -> Catalogue:
         """What decisions rest on, on a day."""

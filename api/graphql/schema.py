@@ -32,6 +32,7 @@ from api.graphql import (
     staff,
     statements,
     volunteering,
+    vouchers,
 )
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
 from api.graphql.case_work import OfficeCasesMutation
@@ -70,6 +71,7 @@ SECTIONS: Final = (
     *scoring.SECTIONS,
     *incentives.SECTIONS,
     *redemption.SECTIONS,
+    *vouchers.SECTIONS,
     *desk.SECTIONS,
     *look_up.SECTIONS,
     *volunteering.SECTIONS,

@@ -132,6 +132,7 @@ class RedemptionHolder(SQLModel, table=True):
     holder: bytes = Field(sa_type=LargeBinary)
     allowance_window: date = Field(sa_type=Date)
     allowance_taken: int = Field(sa_type=Integer)
+    allowance_code: str | None = Field(default=None, sa_type=Text)
 
 
 class AccountClaim(SQLModel, table=True):
@@ -166,3 +167,30 @@ class StatementPayment(SQLModel, table=True):
     payment_ref: str = Field(sa_type=Text)
     paid_at: datetime = Field(sa_type=DateTime(timezone=True))
     transfer_id: int = Field(sa_type=BigInteger)
+
+
+class PartnerCode(SQLModel, table=True):
+    __tablename__ = "partner_code"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "product_code", "code_digest", name="partner_code_once"),
+        UniqueConstraint("redemption_id", name="partner_code_redemption_key"),
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="partner_code_programme_fkey"),
+        ForeignKeyConstraint(["redemption_id"], ["redemption.id"], name="partner_code_redemption_fkey"),
+        Index(
+            "partner_code_pool",
+            "programme_id",
+            "product_code",
+            "id",
+            postgresql_where=text("(redemption_id IS NULL)"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    product_code: str = Field(sa_type=Text)
+    code_digest: bytes = Field(sa_type=LargeBinary)
+    sealed_code: bytes = Field(sa_type=LargeBinary)
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    loaded_at: datetime = Field(sa_type=DateTime(timezone=True))
+    redemption_id: int | None = Field(default=None, sa_type=BigInteger)
+    drawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -33,7 +33,7 @@ def test_every_refused_phrase_is_counted_by_its_rule() -> None:
 
 def test_every_command_stands_in_the_readme() -> None:
     commands = {name for name in app if not name.startswith("-")}
-    assert commands <= set(re.findall(r"`(?:benefits )?(\w+)(?: check)?`", README))
+    assert commands <= set(re.findall(r"`(?:benefits )?([\w-]+)(?: check)?`", README))
 
 
 def test_every_error_code_stands_in_the_readme() -> None:

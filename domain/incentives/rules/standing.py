@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from domain.programmes.rules.document import Band, Group, Product, RuleSetDocument
+from domain.programmes.rules.shapes import VoucherKind, VoucherPack
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind, Window
 from domain.programmes.rules.windows import window_of
 from domain.values import Words, add_months
@@ -88,12 +89,31 @@ class Standing:
         """What the citizen has used in the current window; nothing adds up over single uses."""
         if product.allowance.window is Window.USE:
             return 0
-        return self.used.get((product.code, allowance_window(product, self.today)[0]), 0)
+        if isinstance(product.shape, VoucherPack):
+            # A pack is used when the last voucher of it is.
+            return min(self._used(product, kind) // kind.count for kind in product.shape.vouchers)
+        return self._used(product)
 
     def allowance_left(self, product: Product) -> int | None:
         """What the allowance still gives in this window; None when it has no limit."""
         quantity = product.allowance.quantity
         return None if quantity is None else max(0, quantity - self.allowance_used(product))
+
+    def vouchers_left(self, product: Product, kind: VoucherKind) -> int | None:
+        """How many vouchers of this kind the packs of this window still hold; None without a limit."""
+        limit = voucher_limit(product, kind)
+        if limit is None or product.allowance.window is Window.USE:
+            return limit
+        return max(0, limit - self._used(product, kind))
+
+    def left(self, product: Product, voucher: str | None) -> int | None:
+        """What the allowance still gives for one use: of the kind picked, where the product is a pack."""
+        kind = kind_of(product, voucher)
+        return self.allowance_left(product) if kind is None else self.vouchers_left(product, kind)
+
+    def _used(self, product: Product, kind: VoucherKind | None = None) -> int:
+        code = product.code if kind is None else voucher_code(product, kind)
+        return self.used.get((code, allowance_window(product, self.today)[0]), 0)
 
     def promise(self, product: Product) -> bool | None:
         """Whether the promise of this window was broken; None when none was made."""
@@ -103,6 +123,24 @@ class Standing:
         """What the budget of this window still has; None without a budget."""
         window = budget_window(product, self.today)
         return None if window is None else self.money.get((product.code, window[0]), 0)
+
+
+def kind_of(product: Product, voucher: str | None) -> VoucherKind | None:
+    """The kind of voucher that was picked; None for what is no pack."""
+    if not isinstance(product.shape, VoucherPack):
+        return None
+    return next((kind for kind in product.shape.vouchers if kind.code == voucher), None)
+
+
+def voucher_code(product: Product, kind: VoucherKind) -> str:
+    """Under which code the uses of one kind of voucher are counted."""
+    return f"{product.code}/{kind.code}"
+
+
+def voucher_limit(product: Product, kind: VoucherKind) -> int | None:
+    """How many vouchers of a kind one window holds: so many packs, so many in each. None without a limit."""
+    quantity = product.allowance.quantity
+    return None if quantity is None else quantity * kind.count
 
 
 def stars_of(stars_hours: tuple[int, ...], hours_total_x100: int) -> int:

@@ -93,6 +93,7 @@ def check_product(product: Product, around: Surroundings, place: Place) -> None:
     _check_shape(product.shape, place.at("shape"))
     _check_priority(product, place)
     _check_provider(product, around, place)
+    _check_partner_codes(product, place.at("partner_codes"))
     _check_ways(product, around, place.at("ways"))
     _check_title(product, around, place.at("title"))
     _check_allowance(product, place)
@@ -185,6 +186,16 @@ def _check_provider(product: Product, around: Surroundings, place: Place) -> Non
         place.at("account_kind").refuse(FORM, "an ACCOUNT product names its account, a COUNTER product none.")
     if product.answer_days < 1:
         place.at("answer_days").refuse(RANGE, "a provider needs at least one day to answer. Correct it.")
+
+
+def _check_partner_codes(product: Product, place: Place) -> None:
+    """A partner's code stands for one thing of its own: there is no price or quantity that a shop could name."""
+    if not product.partner_codes:
+        return
+    if product.redeemed_by != RedeemPath.COUNTER:
+        place.refuse(FORM, "a partner's codes are handed out with a sale: use redeemed_by COUNTER, or leave them out.")
+    if not isinstance(product.shape, VoucherPack | HelpInKind):
+        place.refuse(FORM, "a partner's codes stand for vouchers or help in kind: use such a shape, or leave them out.")
 
 
 def _rests_on_score(way: Way) -> bool:

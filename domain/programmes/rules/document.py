@@ -266,6 +266,7 @@ class Product:
     available_until: date | None = None
     budget: Budget | None = None
     priority: bool = False
+    partner_codes: bool = False
     sources: tuple[SourceMark, ...] = ()
 
 

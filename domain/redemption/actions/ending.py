@@ -127,7 +127,7 @@ async def give_allowance_back(session: AsyncSession, sale: Sale, *, taken: int) 
     """So much of what a sale has used can be used again."""
     if sale.holder is not None and sale.allowance_window is not None and taken > 0:
         window = CountedWindow(
-            programme_id=sale.programme_id, product_code=sale.product_code, start=sale.allowance_window
+            programme_id=sale.programme_id, product_code=sale.allowance_code, start=sale.allowance_window
         )
         await incentives.lower_allowance(session, holder=sale.holder, window=window, taken=taken)
 

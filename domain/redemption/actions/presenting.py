@@ -78,6 +78,8 @@ async def present_benefit(
     if not decision.qualified:
         raise refusal_of(decision)
     check_promise(product, standing)
+    if standing.left(product, voucher_kind) == 0:
+        raise AllowanceUsedUp(_NO_VOUCHER_LEFT)
     whose = Whose(citizen_id=actor.citizen_id, programme_id=actor.programme_id)
     presentation_id = await _add(session, now, whose=whose, product_id=product_id, voucher_kind=voucher_kind)
     await idempotency.bind(session, actor, key=key, result={"id": presentation_id})
@@ -177,6 +179,10 @@ async def _add(session: AsyncSession, now: datetime, *, whose: Whose, product_id
     )
 
 
+_NO_VOUCHER_LEFT = words(
+    "这种券本期已用完。请选择其他券,或等下一期。",
+    "No voucher of this kind is left in this window. Pick another one, or wait for the next.",
+)
 _JOIN_FIRST = words(
     "您还没有加入本项目。请先阅读并同意后加入。", "You have not joined this programme. Read the texts and join first."
 )

@@ -18,9 +18,19 @@ from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
 from domain.incentives.rules.decision import Decision, decide, refused
 from domain.incentives.rules.relief import Relief, basis_unit, check_basis, relief_of
-from domain.incentives.rules.standing import Catalogue, Standing, allowance_window, budget_window
+from domain.incentives.rules.standing import (
+    Catalogue,
+    Standing,
+    allowance_window,
+    budget_window,
+    kind_of,
+    voucher_code,
+    voucher_limit,
+)
 from domain.programmes.rules.codec import to_json
 from domain.programmes.rules.document import Product
+from domain.redemption.actions import partner_codes
+from domain.redemption.queries import partner_codes as codes
 from domain.redemption.queries import scans
 from domain.redemption.queries.scans import Keyed, Look, Taken
 from domain.redemption.rules.codes import mac_of_scanned, receipt_number_of
@@ -144,9 +154,17 @@ async def redeem(
         return relief
     vault: Vault = session.info["vault"]
     taken = _taken(verdict, relief, scan=scan, keyed=keyed, receipt=receipt_number_of(vault, verdict.code.id))
+    drawn = await codes.reserve(session, product_code=taken.product_code) if found.product.partner_codes else None
+    if found.product.partner_codes and drawn is None:
+        await partner_codes.run_out(session, actor, now, product_code=taken.product_code)
+        return await _lost(session, now, verdict=verdict, to="CODES")
     written = await scans.take_benefit(session, now, taken=taken)
     if isinstance(written, str):
         return await _lost(session, now, verdict=verdict, to=written)
+    if drawn is not None:
+        await partner_codes.hand_out(
+            session, actor, now, product_code=taken.product_code, code_id=drawn, redemption_id=written
+        )
     return ScanOutcome(
         reason=ScanReason.OK,
         product_id=verdict.code.product_id,
@@ -217,10 +235,13 @@ async def _judge(
 async def _relief(session: AsyncSession, now: datetime, *, scan: Scan, verdict: Verdict) -> Relief | ScanOutcome:
     """What this sale gives, unless the budget is too small for it."""
     standing, product = verdict.standing, verdict.product
+    left = standing.left(product, verdict.code.voucher_kind)
+    if left == 0:
+        return await _lost(session, now, verdict=verdict, to="ALLOWANCE")
     relief = relief_of(
         product,
         basis=scan.basis,
-        left=standing.allowance_left(product),
+        left=left,
         today=standing.today,
         voucher_kind=verdict.code.voucher_kind,
     )
@@ -250,6 +271,7 @@ async def _lost(session: AsyncSession, now: datetime, *, verdict: Verdict, to: s
 def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receipt: str) -> Taken:
     code, product, today = verdict.code, verdict.product, verdict.standing.today
     start, end = allowance_window(product, today)
+    kind = kind_of(product, code.voucher_kind)
     budget = budget_window(product, today)
     return Taken(
         code_id=code.id,
@@ -273,7 +295,8 @@ def _taken(verdict: Verdict, relief: Relief, *, scan: Scan, keyed: Keyed, receip
         allowance_start=start,
         allowance_end=end,
         allowance_taken=relief.allowance_taken,
-        allowance_limit=product.allowance.quantity,
+        allowance_limit=product.allowance.quantity if kind is None else voucher_limit(product, kind),
+        allowance_code=None if kind is None else voucher_code(product, kind),
         budget_start=None if budget is None else budget[0],
         budget_taken=relief.budget_taken,
         posted_fen=relief.posted_fen,
@@ -295,6 +318,10 @@ _SUSPENDED = words(
     "这项惠民目前暂停提供。请稍后再试。", "This benefit is not given at present. Please try again later."
 )
 _LOST = {
+    "CODES": words(
+        "合作方的兑换码已发完,补充后恢复提供。此码仍然有效。",
+        "The partner's codes have run out; it is given again when more have come. The code is still good.",
+    ),
     "ALLOWANCE": words(
         "您本期的额度不够这一次使用。", "What is left of this window's allowance does not cover this use."
     ),

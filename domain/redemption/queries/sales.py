@@ -24,6 +24,7 @@ _LOCK = text("""
 _ABOUT = text("""
     SELECT g.content ->> 'timezone' AS timezone, p.content -> 'title' AS title, a.answered_at, c.id AS citizen_id,
         c.person_id, h.holder, h.allowance_window, coalesce(h.allowance_taken, 0) AS allowance_taken,
+        coalesce(h.allowance_code, r.product_code) AS allowance_code,
         coalesce(b.unit = 'PIECES', false) AS pieces
     FROM redemption AS r
     JOIN programme AS g ON g.id = r.programme_id
@@ -149,6 +150,7 @@ async def lock(session: AsyncSession, actor: Actor, now: datetime, *, redemption
         holder=about.holder,
         allowance_window=about.allowance_window,
         allowance_taken=about.allowance_taken,
+        allowance_code=about.allowance_code,
     )
 
 

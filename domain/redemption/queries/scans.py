@@ -74,6 +74,7 @@ class Taken:
     allowance_end: date | None
     allowance_taken: int
     allowance_limit: int | None
+    allowance_code: str | None
     budget_start: date | None
     budget_taken: int
     posted_fen: int

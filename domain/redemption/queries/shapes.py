@@ -13,6 +13,10 @@ SALE: Final = f"""json_build_object(
         'id', r.id, 'receipt_number', r.receipt_number, 'merchant_ref', r.merchant_ref, 'product_id', r.product_id,
         'organisation_id', r.organisation_id, 'at', r.at, 'status', {_STATUS}, 'basis', r.basis, 'relief', r.relief,
         'holder_pays', r.holder_pays, 'due_on', r.due_on)"""
+# The holder reads the partner's code that came with a sale as well; for anybody else there is none.
+OWN_SALE: Final = f"""{SALE[:-1]}, 'partner_code', (
+            SELECT json_build_object('sealed', encode(q.sealed_code, 'hex'), 'key', encode(q.wrapped_key, 'hex'))
+            FROM partner_code AS q WHERE q.redemption_id = r.id))"""
 # A refusal stays readable when the code's time is over; a hold that is over leaves the code as it was.
 _CODE_STATUS: Final = """CASE
             WHEN p.status IN ('OPEN', 'HELD', 'REFUSED', 'EXPIRED') AND p.refusal IS NOT NULL THEN 'REFUSED'
@@ -43,7 +47,7 @@ def presentation_fragment(name: str, *, presentation_id: int) -> Fragment:
             'id', p.id, 'product_id', p.product_id, 'expires_at', p.expires_at, 'match_number', p.match_number,
             'status', {_CODE_STATUS},
             'refusal', p.refusal,
-            'redemption', (SELECT {SALE} FROM redemption AS r WHERE r.id = p.redemption_id))
+            'redemption', (SELECT {OWN_SALE} FROM redemption AS r WHERE r.id = p.redemption_id))
         FROM presentation AS p
         WHERE p.citizen_id = :citizen
           AND p.id = :{name}_id
@@ -56,7 +60,7 @@ def redemption_fragment(name: str, *, redemption_id: int) -> Fragment:
     """One of the citizen's sales."""
     return Fragment(
         sql=f"""
-        SELECT {SALE}
+        SELECT {OWN_SALE}
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
         WHERE h.citizen_id = :citizen
@@ -72,7 +76,7 @@ def redemptions_fragment(name: str, *, first: int, before: int | None) -> Fragme
         sql=f"""
         SELECT coalesce(json_agg(s.shape ORDER BY s.id DESC), '[]')
         FROM (
-            SELECT r.id, {SALE} AS shape
+            SELECT r.id, {OWN_SALE} AS shape
             FROM redemption_holder AS h
             JOIN redemption AS r ON r.id = h.redemption_id
             WHERE h.citizen_id = :citizen
@@ -89,7 +93,7 @@ def obligations_fragment() -> Fragment:
     """What the citizen still has to give back or pay, the earliest first."""
     return Fragment(
         sql=f"""
-        SELECT coalesce(json_agg({SALE} ORDER BY r.due_on NULLS LAST, r.id), '[]')
+        SELECT coalesce(json_agg({OWN_SALE} ORDER BY r.due_on NULLS LAST, r.id), '[]')
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
         WHERE h.citizen_id = :citizen

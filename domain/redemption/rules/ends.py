@@ -52,6 +52,7 @@ class Sale:
     holder: bytes | None
     allowance_window: date | None
     allowance_taken: int
+    allowance_code: str
 
     @property
     def holds_money(self) -> bool:
