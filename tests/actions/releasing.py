@@ -47,9 +47,9 @@ def rule_set_draft(*changes: Change) -> str:
     return tomlkit.dumps(rules)
 
 
-def product_draft(code: str, **changes: Any) -> str:
+def product_draft(like: str, **changes: Any) -> str:
     """One product of the file as an office would draft it, with changes."""
-    product = next(one for one in RAW["products"] if one["code"] == code)
+    product = next(one for one in RAW["products"] if one["code"] == like)
     return tomlkit.dumps({"references": RAW["references"], **product, **changes})
 
 

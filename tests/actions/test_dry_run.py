@@ -227,6 +227,16 @@ async def test_a_job_is_tried_again_a_few_times_and_then_given_up(town: Town) ->
     assert tuple(row) == (MAX_ATTEMPTS, "ValueError")
 
 
+async def test_a_job_whose_worker_is_killed_each_time_is_given_up_as_well(town: Town) -> None:
+    number = await start(town, await town.draft())
+    for _ in range(MAX_ATTEMPTS):
+        async with town.worker.transaction(ANONYMOUS) as unit:
+            assert await jobs.claim(unit.session, unit.now, kinds=KINDS) is not None
+        await town.wait(jobs.LEASE)
+    assert await run_jobs(town.worker) == 1
+    assert (await status(town, number))[0] == "FAILED"
+
+
 async def entitlements(town: Town) -> set[tuple[int, str, date, date]]:
     rows = await town.rows("""
         SELECT e.citizen_id, e.product_code, e.since, e.until
@@ -345,6 +355,9 @@ async def test_rules_that_were_withdrawn_leave_nothing_behind(town: Town) -> Non
     assert await entitlements(town) != set()
     await town.act(await town.caller(Role.OFFICER), releases.withdraw_rule_set, version=version, reason="有误")
     assert {code for one in (await incentives_of(town, since)).values() for code in one.entitled} == set()
+    async with town.worker.transaction(ANONYMOUS) as unit:
+        for part in range(PARTS):
+            assert await people.keep_entitlements(unit.session, unit.now, rule_set_id=row.id, part=part) == 0
 
 
 async def test_what_is_kept_goes_with_the_score(town: Town) -> None:

@@ -278,3 +278,43 @@ async def test_every_step_is_written_down_with_who_took_it(town: Town) -> None:
         ("approve_rule_set", "approver"),
         ("publish_rule_set", "approver"),
     ]
+
+
+async def test_no_version_begins_on_or_before_the_day_of_one_that_is_published(town: Town) -> None:
+    approver = await town.caller(Role.APPROVER)
+    first, second = await town.draft(stricter), await town.draft()
+    for version in (first, second):
+        await town.consult(version)
+        await town.assessed(version)
+        await town.act(approver, releases.approve_rule_set, version=version)
+    day = await town.today() + 3 * DAY
+    await town.act(approver, releases.publish_rule_set, version=first, effective_from=day, answer=None)
+    refused = await town.refusal(approver, releases.publish_rule_set, version=second, effective_from=day, answer=None)
+    assert (type(refused), refused.field) == (TooEarly, "effectiveFrom")
+    later = day + DAY
+    await town.act(approver, releases.publish_rule_set, version=second, effective_from=later, answer=None)
+    assert (await town.catalogue(day)).rules.rule_set.band_at(1044).code == "A"
+    assert (await town.catalogue(later)).rules.rule_set.band_at(1044).code == "AA"
+
+
+async def test_every_step_happens_once_for_each_key(town: Town) -> None:
+    officer, approver = await town.caller(Role.OFFICER), await town.caller(Role.APPROVER)
+    version = await town.draft(stricter)
+
+    async def twice(caller: Any, action: Any, **values: Any) -> None:
+        key = uuid4()
+        first = await town.act(caller, action, key=key, **values)
+        assert await town.act(caller, action, key=key, **values) == first, action
+
+    await twice(officer, releases.open_consultation, version=version, until=await town.today() + DAY)
+    await twice(officer, releases.start_dry_run, version=version)
+    await town.wait(2 * DAY)
+    await town.assessed(version)
+    await twice(approver, releases.approve_rule_set, version=version)
+    begins = await town.today() + DAY
+    await twice(approver, releases.publish_rule_set, version=version, effective_from=begins, answer=None)
+    await town.wait(DAY)
+    await twice(approver, releases.roll_back_rule_set, reason="改回")
+    await twice(officer, releases.withdraw_rule_set, version=3, reason="再改")
+    await twice(officer, releases.withdraw_rule_set, version=await town.draft(), reason="不要了")
+    assert await standing(town) == [(1, "PUBLISHED"), (2, "PUBLISHED"), (3, "WITHDRAWN"), (4, "WITHDRAWN")]

@@ -92,19 +92,18 @@ async def keep_entitlements(session: AsyncSession, now: datetime, *, rule_set_id
     Nothing is kept of rules that were withdrawn before they began.
     """
     new = await releases.release(session, rule_set_id=rule_set_id)
-    if new is None or new.status != "PUBLISHED" or new.effective_from is None:
-        return 0
-    old = await releases.release_until(session, programme_id=new.programme_id, day=new.effective_from)
+    begins = new.effective_from or date.max
+    old = await releases.release_until(session, programme_id=new.programme_id, day=begins)
     if old is None:
         return 0
-    eve = new.effective_from - timedelta(days=1)
+    eve = begins - timedelta(days=1)
     pair = await _comparison(session, now, before=old.id, after=new.id, day=eve)
-    known_at = min(now, datetime.combine(new.effective_from, time(), pair.before.zone))
+    known_at = min(now, datetime.combine(begins, time(), pair.before.zone))
     products = [product for product in pair.products if rests_on_score(product)]
     count = 0
     async for people in _people(session, pair.programme_id, part):
-        kept = await _kept(session, known_at, people=people, pair=pair, products=products, since=new.effective_from)
-        await population.keep(session, rule_set_id=rule_set_id, since=new.effective_from, kept=kept)
+        kept = await _kept(session, known_at, people=people, pair=pair, products=products, since=begins)
+        await population.keep(session, rule_set_id=rule_set_id, since=begins, kept=kept)
         count += len(kept)
     return count
 
@@ -138,8 +137,6 @@ async def _people(session: AsyncSession, programme_id: int, part: int) -> AsyncI
 async def _comparison(session: AsyncSession, now: datetime, *, before: int, after: int, day: date) -> Comparison:
     old = await releases.release(session, rule_set_id=before)
     new = await releases.release(session, rule_set_id=after)
-    if old is None or new is None:
-        raise ValueError(f"rule sets {before} and {after} are not both there")
     row = await releases.programme_day(session, now, programme_id=old.programme_id)
     return Comparison(
         programme_id=old.programme_id,

@@ -34,10 +34,9 @@ _LOCK = text("""
 _MOVE = text("""
     UPDATE product SET status = :target, status_reason = CAST(:reason AS text)
     WHERE id = :product AND status = :origin
-    RETURNING id
 """)
 _APPROVE = text("""
-    UPDATE product SET status = 'APPROVED', approved_by = :person WHERE id = :product AND status = 'DRAFT' RETURNING id
+    UPDATE product SET status = 'APPROVED', approved_by = :person WHERE id = :product AND status = 'DRAFT'
 """)
 _REPLACE = text("""
     UPDATE product SET status = 'REPLACED'
@@ -65,7 +64,6 @@ _CONFIRM = text("UPDATE product SET baseline_checked_on = :day WHERE id = :produ
 _ADD_MONEY = text("""
     UPDATE budget SET total = total + :amount
     WHERE programme_id = :programme AND product_code = :code AND window_start = :window_start
-    RETURNING total
 """)
 # The first version of a product stands for its budgets, since all its versions share them.
 _LINE: Final = """
@@ -124,16 +122,15 @@ async def lock_version(session: AsyncSession, *, programme_id: int, product_id: 
     )
 
 
-async def move(session: AsyncSession, *, product_id: int, origin: str, target: str, reason: str | None = None) -> bool:
-    """From one status to the next; False when somebody was quicker."""
+async def move(session: AsyncSession, *, product_id: int, origin: str, target: str, reason: str | None = None) -> None:
+    """From one status to the next."""
     values = {"product": product_id, "origin": origin, "target": target, "reason": reason}
-    return (await session.execute(_MOVE, params=values)).one_or_none() is not None
+    await session.execute(_MOVE, params=values)
 
 
-async def approve(session: AsyncSession, *, product_id: int, person_id: int) -> bool:
-    """Approved by a person; False when somebody was quicker."""
-    values = {"product": product_id, "person": person_id}
-    return (await session.execute(_APPROVE, params=values)).one_or_none() is not None
+async def approve(session: AsyncSession, *, product_id: int, person_id: int) -> None:
+    """Approved by a person."""
+    await session.execute(_APPROVE, params={"product": product_id, "person": person_id})
 
 
 async def replace_current(session: AsyncSession, *, programme_id: int, code: str) -> int | None:
@@ -163,10 +160,10 @@ async def confirm_baseline(session: AsyncSession, *, product_id: int, day: date)
     await session.execute(_CONFIRM, params={"product": product_id, "day": day})
 
 
-async def add_money(session: AsyncSession, *, programme_id: int, code: str, window_start: date, amount: int) -> bool:
-    """Raises a budget; False when there is none in this window."""
+async def add_money(session: AsyncSession, *, programme_id: int, code: str, window_start: date, amount: int) -> None:
+    """Raises the budget of one window."""
     values = {"programme": programme_id, "code": code, "window_start": window_start, "amount": amount}
-    return (await session.execute(_ADD_MONEY, params=values)).one_or_none() is not None
+    await session.execute(_ADD_MONEY, params=values)
 
 
 def budgets_fragment() -> Fragment:

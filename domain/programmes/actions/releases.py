@@ -48,13 +48,10 @@ class Local:
 
 
 async def local_day(session: AsyncSession, actor: Actor, now: datetime) -> Local:
-    """The actor's programme today. Raises: NotFound without one."""
-    if actor.programme_id is None:
-        raise NotFound
-    row = await releases.programme_day(session, now, programme_id=actor.programme_id)
-    return Local(
-        programme_id=actor.programme_id, today=row.today, zone=ZoneInfo(row.timezone), content=dict(row.content)
-    )
+    """The actor's programme today."""
+    number = actor.programme_id or 0
+    row = await releases.programme_day(session, now, programme_id=number)
+    return Local(programme_id=number, today=row.today, zone=ZoneInfo(row.timezone), content=dict(row.content))
 
 
 async def in_force(session: AsyncSession, local: Local) -> tuple[int, RuleSetDocument]:
@@ -103,7 +100,7 @@ async def open_consultation(
     local = await local_day(session, actor, now)
     release = await _lock(session, local, version, "DRAFT")
     rules.check_closing(until, local.today)
-    await _move(session, release, "IN_CONSULTATION")
+    await releases.move(session, rule_set_id=release.id, origin="DRAFT", target="IN_CONSULTATION")
     await releases.open_consultation(session, rule_set_id=release.id, opens_on=local.today, closes_on=until)
     return await _done(session, actor, now, release=release, action="open_consultation", key=key)
 
@@ -116,13 +113,12 @@ async def comment(
     earlier = await idempotency.claim(session, actor, now, key=key, operation="commentOnRuleSet", request=request)
     if earlier is not None:
         return datetime.fromisoformat(str(earlier["at"]))
-    if actor.person_id is None:
-        raise NotFound
     body = rules.check_text(text, "text")
     local = await local_day(session, actor, now)
     release = await _lock(session, local, version, "IN_CONSULTATION")
+    person_id = actor.person_id or 0
     counted = await releases.count_comment(
-        session, rule_set_id=release.id, person_id=actor.person_id, today=local.today, most=rules.MAX_COMMENTS
+        session, rule_set_id=release.id, person_id=person_id, today=local.today, most=rules.MAX_COMMENTS
     )
     if not counted:
         raise CapacityFull(
@@ -131,7 +127,7 @@ async def comment(
                 f"The consultation is over, or you have made {rules.MAX_COMMENTS} comments already.",
             )
         )
-    await releases.add_comment(session, now, rule_set_id=release.id, person_id=actor.person_id, body=body)
+    await releases.add_comment(session, now, rule_set_id=release.id, person_id=person_id, body=body)
     await idempotency.bind(session, actor, key=key, result={"at": now.isoformat()})
     return now
 
@@ -164,8 +160,7 @@ async def approve_rule_set(session: AsyncSession, actor: Actor, now: datetime, *
     local = await local_day(session, actor, now)
     release = await _lock(session, local, version, "IN_CONSULTATION")
     rules.check_approval(release, actor.person_id, local.today)
-    if not await releases.approve(session, rule_set_id=release.id, person_id=actor.person_id or 0):
-        raise rules.out_of_step(version, release.status)
+    await releases.approve(session, rule_set_id=release.id, person_id=actor.person_id or 0)
     return await _done(session, actor, now, release=release, action="approve_rule_set", key=key)
 
 
@@ -212,7 +207,7 @@ async def withdraw_rule_set(
     local = await local_day(session, actor, now)
     release = await _lock(session, local, version, "DRAFT", "IN_CONSULTATION", "APPROVED", "PUBLISHED")
     rules.check_withdrawal(release, local.today)
-    await _move(session, release, "WITHDRAWN")
+    await releases.move(session, rule_set_id=release.id, origin=release.status, target="WITHDRAWN")
     if release.effective_from is not None:
         await releases.reopen(session, programme_id=local.programme_id, day=release.effective_from)
     return await _done(session, actor, now, release=release, action="withdraw_rule_set", key=key, reason=why)
@@ -268,15 +263,10 @@ async def _lock(session: AsyncSession, local: Local, version: int, *allowed: str
     return rules.check_status(release, *allowed)
 
 
-async def _move(session: AsyncSession, release: Release, target: str) -> None:
-    if not await releases.move(session, rule_set_id=release.id, origin=release.status, target=target):
-        raise rules.out_of_step(release.version, release.status)
-
-
 async def _done(
     session: AsyncSession, actor: Actor, now: datetime, *, release: Release, action: str, key: UUID, **about: str
 ) -> int:
-    """Writes down what was done, and tells everybody but the people of a mere draft."""
+    """Writes down what was done, and tells whoever listens."""
     await audit.record(session, actor, now, action=action, about={"rule_set": release.id, **about})
     await outbox.publish(session, now, topic="ruleSet", person_id=None, subject=str(release.id))
     await idempotency.bind(session, actor, key=key, result={"id": release.id})

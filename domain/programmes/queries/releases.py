@@ -43,7 +43,6 @@ _TODAY = text("""
 _MOVE = text("""
     UPDATE rule_set SET status = :target
     WHERE id = :rule_set AND status = :origin
-    RETURNING id
 """)
 _OPEN = text("""
     INSERT INTO consultation (rule_set_id, opens_on, closes_on) VALUES (:rule_set, :opens_on, :closes_on)
@@ -62,7 +61,6 @@ _APPROVE = text("""
     UPDATE rule_set SET status = 'APPROVED', approved_by = :person, assessment_id = (
         SELECT max(d.id) FROM dry_run AS d WHERE d.rule_set_id = :rule_set AND d.status = 'DONE')
     WHERE id = :rule_set AND status = 'IN_CONSULTATION'
-    RETURNING id
 """)
 _ANSWER = text("UPDATE consultation SET answer = :answer WHERE rule_set_id = :rule_set")
 _REOPEN = text("""
@@ -96,9 +94,7 @@ _ADD_PART = text("""
 """)
 
 
-def _release(row: Row[tuple[object, ...]] | None) -> Release | None:
-    if row is None:
-        return None
+def _release(row: Row[tuple[object, ...]]) -> Release:
     values = dict(row._mapping)
     return Release(document=from_json(RuleSetDocument, values.pop("content")), **values)
 
@@ -106,18 +102,20 @@ def _release(row: Row[tuple[object, ...]] | None) -> Release | None:
 async def lock_release(session: AsyncSession, *, programme_id: int, version: int) -> Release | None:
     """One version of a programme's rules, locked until this transaction ends."""
     values = {"programme": programme_id, "version": version}
-    return _release((await session.execute(_BY_VERSION, params=values)).one_or_none())
+    row = (await session.execute(_BY_VERSION, params=values)).one_or_none()
+    return None if row is None else _release(row)
 
 
-async def release(session: AsyncSession, *, rule_set_id: int) -> Release | None:
+async def release(session: AsyncSession, *, rule_set_id: int) -> Release:
     """One version of the rules by its number."""
-    return _release((await session.execute(_BY_ID, params={"rule_set": rule_set_id})).one_or_none())
+    return _release((await session.execute(_BY_ID, params={"rule_set": rule_set_id})).one())
 
 
 async def release_until(session: AsyncSession, *, programme_id: int, day: date) -> Release | None:
     """The published version that ends on this day."""
     values = {"programme": programme_id, "day": day}
-    return _release((await session.execute(_BEFORE, params=values)).one_or_none())
+    row = (await session.execute(_BEFORE, params=values)).one_or_none()
+    return None if row is None else _release(row)
 
 
 async def lock_published(session: AsyncSession, *, programme_id: int) -> date | None:
@@ -131,10 +129,9 @@ async def programme_day(session: AsyncSession, now: datetime, *, programme_id: i
     return (await session.execute(_TODAY, params={"programme": programme_id, "now": now})).one()
 
 
-async def move(session: AsyncSession, *, rule_set_id: int, origin: str, target: str) -> bool:
-    """From one status to the next; False when somebody was quicker."""
-    values = {"rule_set": rule_set_id, "origin": origin, "target": target}
-    return (await session.execute(_MOVE, params=values)).one_or_none() is not None
+async def move(session: AsyncSession, *, rule_set_id: int, origin: str, target: str) -> None:
+    """From one status to the next."""
+    await session.execute(_MOVE, params={"rule_set": rule_set_id, "origin": origin, "target": target})
 
 
 async def open_consultation(session: AsyncSession, *, rule_set_id: int, opens_on: date, closes_on: date) -> None:
@@ -155,10 +152,9 @@ async def add_comment(session: AsyncSession, now: datetime, *, rule_set_id: int,
     await session.execute(_COMMENT, params=values)
 
 
-async def approve(session: AsyncSession, *, rule_set_id: int, person_id: int) -> bool:
-    """Approved by a person, on the latest finished dry run; False when somebody was quicker."""
-    values = {"rule_set": rule_set_id, "person": person_id}
-    return (await session.execute(_APPROVE, params=values)).one_or_none() is not None
+async def approve(session: AsyncSession, *, rule_set_id: int, person_id: int) -> None:
+    """Approved by a person, on the latest finished dry run."""
+    await session.execute(_APPROVE, params={"rule_set": rule_set_id, "person": person_id})
 
 
 async def answer_comments(session: AsyncSession, *, rule_set_id: int, answer: str) -> None:

@@ -15,7 +15,6 @@ MAX_TEXT: Final = 2000
 MAX_COMMENTS: Final = 10
 # A job that has to be done before the new rules begin, so that nobody stands at a till without an answer.
 EVE: Final = timedelta(hours=2)
-_NEEDS_NO_ANSWER: Final = 0
 _TOLD_PROBLEMS: Final = 5
 
 _STATUS: Final[Mapping[str, Words]] = {
@@ -158,7 +157,7 @@ def check_answer(release: Release, answer: str | None) -> str | None:
     """Raises: InvalidInput when people have commented and nobody answers them."""
     if answer is not None:
         return check_text(answer, "answerToComments")
-    if release.comments == _NEEDS_NO_ANSWER:
+    if release.comments == 0:
         return None
     raise InvalidInput(
         words(
