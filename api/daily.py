@@ -22,6 +22,7 @@ from domain.incentives.actions import budget_windows, open_windows
 from domain.incentives.queries import published
 from domain.programmes import queries as programmes
 from domain.programmes.rules.document import Product
+from domain.redemption.actions.lives import cut_paid_months, turn_sales
 from domain.redemption.actions.upkeep import expire_presentations
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
@@ -70,6 +71,13 @@ async def give_budgets(session: AsyncSession, morning: Morning) -> None:
         await open_windows(session, morning.now, programme_id=city.programme_id, windows=windows)
 
 
+async def turn_lives(session: AsyncSession, morning: Morning) -> None:
+    """What becomes late, is let go, paid or handed to the office today; and what is settled is cut from its person."""
+    number, day = morning.city.programme_id, morning.day
+    await turn_sales(session, morning.now, programme_id=number, today=day)
+    await cut_paid_months(session, morning.now, programme_id=number, today=day)
+
+
 async def turn_scores(database: WorkerDatabase, city: City, rule_set_id: int, day: date) -> None:
     """The scores from which something has left by date; so many in a transaction that nobody waits for it long."""
     after: int | None = 0
@@ -90,7 +98,7 @@ async def hand_over_services(session: AsyncSession, morning: Morning) -> None:
     await escalate_overdue(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets, hand_over_services)
+DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services)
 
 Advance = Callable[[int, int], None]
 

@@ -71,6 +71,10 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "markNoticesRead": PERSON,
     # The citizen: benefits.
     "presentBenefit": CITIZEN,
+    "linkAccount": CITIZEN,
+    "unlinkAccount": CITIZEN,
+    "claimBenefit": CITIZEN,
+    "signMyCommitment": CITIZEN,
     "cancelPresentation": CITIZEN,
     # The volunteer.
     "registerVolunteer": PERSON,
@@ -101,7 +105,9 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "blockTerminal": MANAGER,
     "previewRedemption": SHOP,
     "redeem": SHOP,
-    "reverseRedemption": SHOP,
+    "reverseRedemption": SHOP | OFFICER,
+    "confirmClaim": SHOP,
+    "refuseClaim": SHOP,
     "closeRedemption": SHOP,
     "extendRedemption": SHOP,
     # The department.
@@ -110,15 +116,15 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "withdrawRecord": SOURCE,
     "answerObjection": SOURCE,
     # The office.
+    "admitOrganisation": OFFICER,
+    "markPaid": OFFICER,
+    "suspendOrganisation": OFFICER,
+    "resumeOrganisation": OFFICER,
     "lookUpCitizen": OFFICE,
     "handOverObjection": OFFICE,
     "extendObjection": APPROVER,
     "decideObjection": OFFICE,
     "decideRepair": OFFICE,
-    "admitOrganisation": OFFICER,
-    "markPaid": OFFICER,
-    "suspendOrganisation": OFFICER,
-    "resumeOrganisation": OFFICER,
     # The office: rules and products. Who drafts does not approve, and money is for approvers.
     "draftRuleSet": OFFICER,
     "openConsultation": OFFICER,
@@ -164,6 +170,8 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Allowance": PERSON,
     "Voucher": PERSON,
     "Presentation": CITIZEN,
+    "ServiceAccount": PERSON,
+    "Household": PERSON,
     "Redemption": PERSON | OFFICE,
     "Consent": PERSON,
     "Withdrawal": PERSON,
@@ -195,9 +203,10 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Terminal": SHOP,
     # A cashier sees the own post only.
     "StaffMember": SHOP,
-    "DeskRedemption": SHOP,
     "Statement": SHOP | OFFICER,
     "StatementLine": SHOP | OFFICER,
+    "DeskRedemption": SHOP | OFFICER,
+    "DeskClaim": SHOP,
     "ScanAnswer": SHOP,
     "Office": OFFICE,
     "BudgetLine": OFFICE,
@@ -252,6 +261,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "FastReview": EVERYONE,
     "HelpInKind": EVERYONE,
     "PapersLater": EVERYONE,
+    "Promise": EVERYONE,
 }
 
 # Fields that are for fewer than their type; null for everybody else, or empty where they are lists.

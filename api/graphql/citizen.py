@@ -4,6 +4,7 @@ from typing import Any
 
 import strawberry
 
+from api.graphql.accounts import AccountsOfCitizen
 from api.graphql.context import Context, Info
 from api.graphql.incentives import BenefitsOfCitizen
 from api.graphql.notices import NoticesOfCitizen
@@ -25,14 +26,15 @@ _NAMELESS = words("未提供姓名", "No name given")
 
 @strawberry.type(description="One person in one programme, as only they see themselves.")
 class Citizen(
-    RightsOfCitizen,
-    NoticesOfCitizen,
     PeopleOfCitizen,
     ScoringOfCitizen,
     BenefitsOfCitizen,
     RedemptionsOfCitizen,
     VouchersOfCitizen,
+    AccountsOfCitizen,
     VolunteeringOfCitizen,
+    RightsOfCitizen,
+    NoticesOfCitizen,
     Node,
 ):
     display_name: str

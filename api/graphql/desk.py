@@ -6,16 +6,18 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.claims import ClaimsOfDesk
 from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
 from api.graphql.incentives import catalogue_on
 from api.graphql.products import Merchant, Product, merchant_of, product_of
+from api.graphql.sales import DeskRedemption, DeskRedemptionResult, desk_redemption_of
 from api.graphql.staff import StaffOfDesk, Terminal
 from api.graphql.statements import StatementOfDesk
-from api.graphql.types import Connection, Node, connection, day, instant
+from api.graphql.types import Connection, connection, instant
 from api.graphql.view import Asked, Section
+from domain.actor import Role
 from domain.errors import NotFound
-from domain.incentives.rules.relief import basis_unit
 from domain.redemption.actions import ending, scanning
 from domain.redemption.queries import shapes
 from domain.redemption.queries.shapes import DeskFilter
@@ -25,20 +27,6 @@ from domain.redemption.rules.states import RedemptionStatus
 from domain.values import Fragment
 
 strawberry.enum(ScanReason, description="Why a scan was answered as it was. The reasons speak of the code.")
-
-
-@strawberry.type(description="A sale as the shop sees it: nothing about the person.")
-class DeskRedemption(Node):
-    receipt_number: str
-    merchant_ref: str | None
-    product: Product
-    at: datetime
-    status: RedemptionStatus
-    basis: int | None
-    relief: int | None
-    holder_pays: int | None
-    unit: str | None
-    due_on: date | None
 
 
 @strawberry.type(description="The answer to a scan. The reasons speak of the code, never of the person.")
@@ -57,11 +45,10 @@ class ScanAnswer:
 
 
 ScanResult: TypeAlias = Annotated[ScanAnswer | UserError, strawberry.union("ScanResult")]
-DeskRedemptionResult: TypeAlias = Annotated[DeskRedemption | UserError, strawberry.union("DeskRedemptionResult")]
 
 
 @strawberry.type(description="What a shop may know of a redemption is about the sale, never about the person.")
-class MerchantDesk(StatementOfDesk, StaffOfDesk):
+class MerchantDesk(StatementOfDesk, StaffOfDesk, ClaimsOfDesk):
     merchant: Merchant
 
     @strawberry.field(description="The shop's terminals; one's own comes first.")
@@ -84,24 +71,6 @@ class MerchantDesk(StatementOfDesk, StaffOfDesk):
         after: str | None = None,
     ) -> Connection[DeskRedemption]:
         return SALES.of(info)
-
-
-def desk_redemption_of(shape: Any, context: Context) -> DeskRedemption:
-    """A sale as its shop sees it."""
-    unit = basis_unit(context.reference.products[shape["product_id"]].document.shape)
-    return DeskRedemption(
-        id=context.seal("desk_redemption", shape["id"]),
-        receipt_number=shape["receipt_number"],
-        merchant_ref=shape["merchant_ref"],
-        product=product_of(context, shape["product_id"]),
-        at=datetime.fromisoformat(shape["at"]),
-        status=RedemptionStatus(shape["status"]),
-        basis=shape["basis"],
-        relief=shape["relief"],
-        holder_pays=shape["holder_pays"],
-        unit=None if unit is None else context.speak(unit),
-        due_on=day(shape["due_on"]),
-    )
 
 
 def terminal_of(shape: Any, context: Context) -> Terminal:
@@ -180,7 +149,9 @@ def read_sales(rows: Any, asked: Asked) -> Connection[DeskRedemption]:
 
 
 def build_sale(asked: Asked) -> Fragment:
-    """One of the shop's sales."""
+    """One of the shop's sales, or for an officer one that was opened to them."""
+    if asked.context.caller.role is Role.OFFICER:
+        return shapes.opened_redemption_fragment(asked.name, redemption_id=_only(asked.key))
     return shapes.desk_redemption_fragment(
         asked.name, organisation_id=_organisation(asked.context), redemption_id=_only(asked.key)
     )
@@ -245,7 +216,8 @@ NODES = {"terminal": "Terminal", "desk_redemption": "DeskRedemption"}
 class DeskQuery:
     @strawberry.field(description="The desk of the signed-in cashier's or manager's shop.")
     async def desk(self, info: Info) -> MerchantDesk | None:
-        async with info.context.reading() as unit:
+        # Kept, since a look at a claim is written down for its citizen.
+        async with info.context.transaction() as unit:
             desk: MerchantDesk | None = await info.context.view.load(info, unit, "MerchantDesk")
             return desk
 
@@ -294,12 +266,15 @@ class DeskMutation:
             return answer_of(outcome, context)
 
     @strawberry.mutation(
-        description="Undoes a sale of this shop within 24 hours, with a reason of at most 500 characters."
+        description="Undoes a sale, with a reason of at most 500 characters: the shop its own within 24 hours; within "
+        "60 days an officer who has looked its citizen up for that in the last hour, by the id of the Redemption."
     )
     async def reverse_redemption(
         self, info: Info, redemption_id: strawberry.ID, reason: str, idempotency_key: UUID
     ) -> DeskRedemptionResult:
-        number = _only(info.context.unseal("desk_redemption", redemption_id))
+        # A shop knows its sale; an officer has found it among those of the citizen in front of them.
+        kind = "redemption" if info.context.caller.role is Role.OFFICER else "desk_redemption"
+        number = _only(info.context.unseal(kind, redemption_id))
         async with info.context.transaction() as unit:
             await ending.reverse_redemption(
                 unit.session, unit.actor, unit.now, redemption_id=number, reason=reason, key=idempotency_key

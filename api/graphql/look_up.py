@@ -23,7 +23,7 @@ from domain.people import actions
 from domain.people.actions import Found
 from domain.people.queries import person_fragment, presence_code_fragment
 from domain.people.rules import OPENS, Purpose
-from domain.redemption.queries.shapes import obligations_fragment
+from domain.redemption.queries.shapes import obligations_fragment, reversible_fragment
 from domain.redemption.rules.codes import svg_of
 from domain.rights.actions import look_up_by_case
 from domain.rights.queries.reading import objections_fragment, repairs_fragment
@@ -74,7 +74,7 @@ class CitizenFile:
     def repairs(self, info: Info) -> list[Repair] | None:
         return FILE_REPAIRS.of(info)
 
-    @strawberry.field(description="For a reversal or help at the desk.")
+    @strawberry.field(description="For help at the desk; for a reversal everything that can still be undone.")
     def open_obligations(self, info: Info) -> list[Redemption] | None:
         return FILE_OBLIGATIONS.of(info)
 
@@ -100,6 +100,13 @@ def part_of_file(part: str, fragment: Callable[[], Fragment], read: Callable[[An
         build=lambda asked: fragment() if opens(asked, part) else (),
         read=lambda rows, asked: read(rows, asked) if opens(asked, part) else None,
     )
+
+
+def sales_of_file(asked: Asked) -> Fragment | tuple[()]:
+    """What is open; for a reversal everything that can still be undone."""
+    if not opens(asked, "openObligations"):
+        return ()
+    return reversible_fragment() if _PURPOSES[asked.key[0]] is Purpose.REVERSAL else obligations_fragment()
 
 
 def read_presence_code(row: Any, asked: Asked) -> datetime:
@@ -128,10 +135,13 @@ FILE_OBJECTIONS: Section[list[Objection] | None] = part_of_file(
 FILE_REPAIRS: Section[list[Repair] | None] = part_of_file(
     "repairs", repairs_fragment, lambda rows, asked: [repair_of(row, asked.context) for row in rows]
 )
-FILE_OBLIGATIONS: Section[list[Redemption] | None] = part_of_file(
+FILE_OBLIGATIONS: Section[list[Redemption] | None] = Section(
+    "CitizenFile",
     "openObligations",
-    obligations_fragment,
-    lambda rows, asked: [redemption_of(row, asked.context) for row in rows],
+    build=lambda asked: sales_of_file(asked),
+    read=lambda rows, asked: (
+        [redemption_of(row, asked.context) for row in rows] if opens(asked, "openObligations") else None
+    ),
 )
 SECTIONS = (FILE, PRESENCE_CODE, FILE_SCORE, FILE_RECORDS, FILE_OBLIGATIONS, FILE_OBJECTIONS, FILE_REPAIRS)
 

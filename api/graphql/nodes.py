@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 
 from api.graphql import (
+    accounts,
     case_work,
     certificates,
     citizen,
@@ -44,15 +45,16 @@ LOADED: Final[Mapping[str, str]] = {
     **scoring.NODES,
     **incentives.NODES,
     **redemption.NODES,
+    **accounts.NODES,
     **desk.NODES,
     **volunteering.NODES,
     **organiser.NODES,
     **certificates.NODES,
     **sources.NODES,
+    **staff.NODES,
     **rights.NODES,
     **case_work.NODES,
     **notices.NODES,
-    **staff.NODES,
     **releases.NODES,
 }
 

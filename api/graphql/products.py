@@ -11,7 +11,8 @@ from api.graphql.reference import KnownCommitment, KnownOrganisation, KnownProdu
 from api.graphql.rule_sets import SourceMark, source_marks
 from api.graphql.shapes import BenefitShape, shape_of
 from api.graphql.types import Node
-from domain.programmes.rules import document, sentences
+from domain.incentives.rules.promises import promise_digest, promise_text
+from domain.programmes.rules import document, sentences, shapes
 from domain.programmes.rules.terms import ConditionKind, OrganisationKind, RedeemPath, ServiceAccountKind, Window
 
 for kind, description in (
@@ -80,6 +81,12 @@ class Merchant(Node):
         ]
 
 
+@strawberry.type(description="What a citizen promises where papers may follow later; signed by its digest.")
+class Promise:
+    text: str
+    digest: str
+
+
 @strawberry.type(description="An incentive product: something extra, on top of a baseline that everybody has.")
 class Product(Node):
     known: strawberry.Private[KnownProduct]
@@ -109,6 +116,13 @@ class Product(Node):
     )
     def budget_left_percent(self, info: Info) -> int | None:
         return info.context.shelf.budget_left_percent(self.known)
+
+    @strawberry.field(description="For PapersLater: what `signMyCommitment` signs; null otherwise.")
+    def promise(self, info: Info) -> Promise | None:
+        product = self.known.document
+        if not isinstance(product.shape, shapes.PapersLater):
+            return None
+        return Promise(text=info.context.speak(promise_text(product)), digest=promise_digest(product))
 
     @strawberry.field(description="The version in force; versions share allowance and budget.")
     def current(self, info: Info) -> "Product":

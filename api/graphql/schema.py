@@ -10,10 +10,12 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.graphql import (
     access,
+    accounts,
     case_subjects,
     case_work,
     certificates,
     citizen,
+    claims,
     desk,
     incentives,
     look_up,
@@ -34,10 +36,12 @@ from api.graphql import (
     volunteering,
     vouchers,
 )
+from api.graphql.accounts import AccountMutation
 from api.graphql.attendance import AttendanceMutation, GuardianMutation
 from api.graphql.case_work import OfficeCasesMutation
 from api.graphql.certificates import CertificateMutation, CertificateQuery, CertificateStaffMutation
 from api.graphql.citizen import CitizenQuery
+from api.graphql.claims import ClaimMutation
 from api.graphql.desk import DeskMutation, DeskQuery
 from api.graphql.feed import Subscription
 from api.graphql.look_up import LookUpMutation
@@ -71,6 +75,8 @@ SECTIONS: Final = (
     *scoring.SECTIONS,
     *incentives.SECTIONS,
     *redemption.SECTIONS,
+    *accounts.SECTIONS,
+    *claims.SECTIONS,
     *vouchers.SECTIONS,
     *desk.SECTIONS,
     *look_up.SECTIONS,
@@ -108,6 +114,8 @@ class Query(
 class Mutation(
     MembershipMutation,
     PresentMutation,
+    AccountMutation,
+    ClaimMutation,
     VolunteerMutation,
     GuardianMutation,
     CertificateMutation,

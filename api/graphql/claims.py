@@ -1,0 +1,107 @@
+"""The provider's queue of claims to accounts: a number, the day by which it answers, and nothing of the person."""
+
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.context import Context, Info
+from api.graphql.incentives import catalogue_on
+from api.graphql.sales import DeskRedemption, DeskRedemptionResult, desk_redemption_of
+from api.graphql.types import Connection, connection
+from api.graphql.view import Asked, Section
+from domain.errors import NotFound
+from domain.incentives.rules.accounts import SEALED_AS
+from domain.redemption.actions import claiming
+from domain.redemption.queries import claims
+from domain.redemption.queries.shapes import SALE
+from domain.redemption.rules.claims import ClaimRefusal, Confirmation
+from domain.values import Fragment
+
+strawberry.enum(ClaimRefusal, description="Why a provider does not accept a claim: about the account.")
+
+
+@strawberry.type(description="A claim to an account: its number is all that the provider learns.")
+class DeskClaim:
+    redemption: DeskRedemption
+    account_number: str
+    answer_by: date = strawberry.field(description="Unanswered after this day, it goes to the office.")
+
+
+@strawberry.type
+class ClaimsOfDesk:
+    @strawberry.field(description="Claims to accounts, waiting for the provider's answer; the most urgent first.")
+    def claims(self, info: Info, first: int | None = 50, after: str | None = None) -> Connection[DeskClaim]:
+        return CLAIMS.of(info)
+
+
+def build_claims(asked: Asked) -> Fragment:
+    """One page of the provider's queue."""
+    page = asked.page()
+    after = None if page.after is None else (date.fromisoformat(str(page.after[0])), int(str(page.after[1])))
+    zone = asked.context.reference.programmes[asked.subject.programme or 0].zone
+    midnight = datetime.combine(asked.subject.today, time(), zone)
+    return claims.desk_claims_fragment(asked.name, sale=SALE, first=page.first, after=after, midnight=midnight)
+
+
+def read_claims(rows: Any, asked: Asked) -> Connection[DeskClaim]:
+    """One page of claims, with their account numbers opened."""
+    return connection(
+        asked,
+        rows,
+        node=lambda row: _claim(row, asked.context),
+        key=lambda row: (row["answer_by"], row["sale"]["id"]),
+    )
+
+
+def _claim(row: Any, context: Context) -> DeskClaim:
+    return DeskClaim(
+        redemption=desk_redemption_of(row["sale"], context),
+        account_number=context.vault.open(bytes.fromhex(row["key"]), SEALED_AS, bytes.fromhex(row["number"])),
+        answer_by=date.fromisoformat(row["answer_by"]),
+    )
+
+
+def _only(parts: tuple[int, ...]) -> int:
+    if len(parts) != 1:
+        raise NotFound
+    return parts[0]
+
+
+CLAIMS = Section("MerchantDesk", "claims", build=build_claims, read=read_claims)
+SECTIONS = (CLAIMS,)
+
+
+@strawberry.type
+class ClaimMutation:
+    @strawberry.mutation(
+        description="The provider puts a claim on the bill. `basis`: the bill in the product's unit, above zero; "
+        "`merchantRef`: its number, at most 64 characters."
+    )
+    async def confirm_claim(
+        self, info: Info, redemption_id: strawberry.ID, basis: int, merchant_ref: str, idempotency_key: UUID
+    ) -> DeskRedemptionResult:
+        context = info.context
+        number = _only(context.unseal("desk_redemption", redemption_id))
+        confirmation = Confirmation(redemption_id=number, basis=basis, merchant_ref=merchant_ref)
+        async with context.transaction() as unit:
+            programme = context.programme(unit)
+            catalogue = catalogue_on(context, programme.id, programme.today(unit.now))
+            await claiming.confirm_claim(
+                unit.session, unit.actor, unit.now, catalogue=catalogue, confirmation=confirmation, key=idempotency_key
+            )
+            sale: DeskRedemption = await context.view.load(info, unit, "DeskRedemption", key=(number,))
+            return sale
+
+    @strawberry.mutation(description="The provider does not accept a claim; nothing of it was used up.")
+    async def refuse_claim(
+        self, info: Info, redemption_id: strawberry.ID, reason: ClaimRefusal, idempotency_key: UUID
+    ) -> DeskRedemptionResult:
+        number = _only(info.context.unseal("desk_redemption", redemption_id))
+        async with info.context.transaction() as unit:
+            await claiming.refuse_claim(
+                unit.session, unit.actor, unit.now, redemption_id=number, reason=reason, key=idempotency_key
+            )
+            sale: DeskRedemption = await info.context.view.load(info, unit, "DeskRedemption", key=(number,))
+            return sale
