@@ -135,7 +135,7 @@ async def store_records(
     kept = await writing.keep_records(
         session, now, programme_id=book.programme_id, source_id=source_id, records=records
     )
-    if announce and kept:
+    if announce:
         await announce_kept(session, now, book, records, source_id=source_id, kept=kept)
     delivered = Delivered(
         accepted=len(new),
@@ -157,6 +157,9 @@ async def announce_kept(
     kept: Sequence[tuple[int, int]],
 ) -> None:
     """Lets the demerits among what was kept wait, and tells their people."""
+    adverse = {book.item_ids[item.code] for item in book.rules.items if not item.merit}
+    if adverse.isdisjoint(item for _, item in kept):
+        return
     await announcing.announce(
         session,
         now,

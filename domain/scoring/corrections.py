@@ -159,7 +159,7 @@ async def _replace(session: AsyncSession, now: datetime, case: _Case, *, given: 
     )
     if ended is not None and ended.state in _GONE:
         await queries.continue_state(session, now, source_id=desk.source_id, ref_hash=ref_hash, state=ended.state)
-    elif kept:
+    else:
         # What is adverse waits as if it were reported for the first time: its person reads another fact.
         await announce_kept(session, now, case.book, [record], source_id=desk.source_id, kept=kept)
     touched = {citizen for citizen, _ in kept} | ({ended.citizen_id} if ended is not None else set())
