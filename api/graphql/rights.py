@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.case_days import case_terms
 from api.database import Unit
 from api.graphql import ids
 from api.graphql.cases import (
@@ -60,14 +61,7 @@ class RightsOfCitizen:
 def terms_of(context: Context, unit: Unit) -> CaseTerms:
     """What judging a case has to know of the caller's programme. Raises: NotAllowed without one."""
     known = context.programme(unit)
-    rule_set = known.rule_set_on(known.today(unit.now))
-    return CaseTerms(
-        programme_id=known.id,
-        zone=known.zone,
-        clocks=known.settings.clocks,
-        rule_set_id=rule_set.id,
-        rules=rule_set.document,
-    )
+    return case_terms(known, known.today(unit.now))
 
 
 def number_of(context: Context, kind: str, text: str) -> int:
