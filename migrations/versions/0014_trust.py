@@ -33,9 +33,6 @@ def columns() -> None:
     CREATE INDEX service_device ON service (event_id, device) WHERE device IS NOT NULL;
     CREATE INDEX service_due ON service (programme_id, confirm_by)
         WHERE status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE');
-    DROP INDEX service_awaiting;
-    CREATE INDEX service_awaiting ON service (organisation_id, id)
-        WHERE status IN ('AWAITING_CONFIRMATION', 'AWAITING_COUNTERSIGNATURE', 'ESCALATED');
     """)
 
 
@@ -316,8 +313,6 @@ def downgrade() -> None:
     DROP POLICY service_office ON service;
     DROP INDEX service_office;
     DROP FUNCTION service_for_office(text, text[], timestamptz);
-    DROP INDEX service_awaiting;
-    CREATE INDEX service_awaiting ON service (organisation_id, id) WHERE status = 'AWAITING_CONFIRMATION';
     DROP INDEX service_due;
     DROP INDEX service_device;
     ALTER TABLE service DROP COLUMN device, DROP COLUMN countersigned_by_person, DROP COLUMN revision,
