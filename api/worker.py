@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import structlog
 
 from api.daily import run_days
-from api.jobs import run_jobs
 from api.database import WorkerDatabase
+from api.jobs import run_jobs
 from api.relay import forget, relay
 from api.tally import Tally
 from domain import upkeep
 from domain.actor import ANONYMOUS
+from domain.redemption.actions.reserving import turn_reservations
 from domain.redemption.actions.upkeep import expire_presentations
 from seeds.demo import top_up_all
 
@@ -46,6 +47,12 @@ async def end_codes(database: WorkerDatabase) -> None:
         await expire_presentations(unit.session, unit.now)
 
 
+async def move_lines(database: WorkerDatabase) -> None:
+    """What has become free goes to who has waited longest."""
+    async with database.transaction(ANONYMOUS) as unit:
+        await turn_reservations(unit.session, unit.now)
+
+
 async def seal_canary(database: WorkerDatabase) -> None:
     """What tells a wrong vault key later."""
     async with database.transaction(ANONYMOUS) as unit:
@@ -63,6 +70,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="days", interval_s=5, run=turn_days),
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
+    Periodic(name="reservations", interval_s=10, run=move_lines),
     Periodic(name="outbox", interval_s=600, run=forget),
 )
 DEMO: tuple[Periodic, ...] = (Periodic(name="demo", interval_s=1800, run=refresh_demo),)

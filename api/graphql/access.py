@@ -76,6 +76,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "claimBenefit": CITIZEN,
     "signMyCommitment": CITIZEN,
     "cancelPresentation": CITIZEN,
+    "reserveBenefit": CITIZEN,
+    "cancelReservation": CITIZEN,
     # The volunteer.
     "registerVolunteer": PERSON,
     "signUp": PERSON,
@@ -169,6 +171,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "NextStep": PERSON,
     "Allowance": PERSON,
     "Voucher": PERSON,
+    "Reservation": PERSON,
     "Presentation": CITIZEN,
     "ServiceAccount": PERSON,
     "Household": PERSON,

@@ -11,6 +11,7 @@ from api.graphql.notices import NoticesOfCitizen
 from api.graphql.people import PeopleOfCitizen
 from api.graphql.programmes import Programme, programme_of
 from api.graphql.redemption import RedemptionsOfCitizen
+from api.graphql.reservations import ReservationsOfCitizen
 from api.graphql.rights import RightsOfCitizen
 from api.graphql.scoring import ScoringOfCitizen
 from api.graphql.types import Node
@@ -31,6 +32,7 @@ class Citizen(
     BenefitsOfCitizen,
     RedemptionsOfCitizen,
     VouchersOfCitizen,
+    ReservationsOfCitizen,
     AccountsOfCitizen,
     VolunteeringOfCitizen,
     RightsOfCitizen,

@@ -27,6 +27,7 @@ from api.graphql import (
     programmes,
     redemption,
     releases,
+    reservations,
     rights,
     sampling,
     scoring,
@@ -57,6 +58,7 @@ from api.graphql.products import Organisation
 from api.graphql.programmes import ProgrammesQuery
 from api.graphql.redemption import PresentMutation
 from api.graphql.releasing import RulesMutation
+from api.graphql.reservations import ReservationMutation
 from api.graphql.rights import RightsMutation
 from api.graphql.serving import OrganiserMutation, VolunteerMutation
 from api.graphql.sources import SourceMutation, SourceQuery
@@ -78,6 +80,7 @@ SECTIONS: Final = (
     *accounts.SECTIONS,
     *claims.SECTIONS,
     *vouchers.SECTIONS,
+    *reservations.SECTIONS,
     *desk.SECTIONS,
     *look_up.SECTIONS,
     *volunteering.SECTIONS,
@@ -114,6 +117,7 @@ class Query(
 class Mutation(
     MembershipMutation,
     PresentMutation,
+    ReservationMutation,
     AccountMutation,
     ClaimMutation,
     VolunteerMutation,

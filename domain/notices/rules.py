@@ -27,6 +27,8 @@ class Kind(StrEnum):
     SOMETHING_RELEASED = "SOMETHING_RELEASED"
     FUND_CLAIMED = "FUND_CLAIMED"
     FUND_PAID = "FUND_PAID"
+    RESERVATION_HELD = "RESERVATION_HELD"
+    RESERVATION_EXPIRED = "RESERVATION_EXPIRED"
     EVENT_CHANGED = "EVENT_CHANGED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
     SERVICE_REJECTED = "SERVICE_REJECTED"
@@ -63,6 +65,8 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.SOMETHING_RELEASED: words("逾期的一项已经了结", "Something overdue has been let go"),
     Kind.FUND_CLAIMED: words("商家对您的一笔提出索赔", "A shop claims from the guarantee fund"),
     Kind.FUND_PAID: words("担保资金已赔付", "The guarantee fund has paid"),
+    Kind.RESERVATION_HELD: words("轮到您了", "It is your turn"),
+    Kind.RESERVATION_EXPIRED: words("一项预约已过期", "A reservation has run out"),
     Kind.EVENT_CHANGED: words("您报名的活动有变化", "An event that you signed up for has changed"),
     Kind.EVENT_CANCELLED: words("您报名的活动已取消", "An event that you signed up for was called off"),
     Kind.SERVICE_REJECTED: words("一段志愿服务未获确认", "A stretch of service was not confirmed"),
@@ -137,6 +141,14 @@ BODIES: Final[Mapping[Kind, Words]] = {
     Kind.FUND_PAID: words(
         "“{product}”(编号 {number}):担保资金已向商家赔付 {fen} 分。不影响信用分。",
         "“{product}” ({number}): the guarantee fund has paid the shop {fen} fen. It never touches your score.",
+    ),
+    Kind.RESERVATION_HELD: words(
+        "“{product}”已为您保留至 {until}。请在此之前使用,或取消预约。",
+        "“{product}” is kept for you until {until}. Use it before then, or give it back.",
+    ),
+    Kind.RESERVATION_EXPIRED: words(
+        "“{product}”的预约没有使用,已留给下一位。仍有需要的,请重新预约。",
+        "“{product}” was not used in time and went to the next in line. Reserve it again if you still want it.",
     ),
     Kind.EVENT_CHANGED: words(
         "“{title}”的时间、地点或内容有变化。请查看活动;不便参加的,可以取消报名。",

@@ -194,3 +194,39 @@ class PartnerCode(SQLModel, table=True):
     loaded_at: datetime = Field(sa_type=DateTime(timezone=True))
     redemption_id: int | None = Field(default=None, sa_type=BigInteger)
     drawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Reservation(SQLModel, table=True):
+    __tablename__ = "reservation"
+    __table_args__ = (
+        ForeignKeyConstraint(["product_id"], ["product.id"], name="reservation_product_fkey"),
+        ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="reservation_citizen_fkey"),
+        Index(
+            "reservation_live",
+            "citizen_id",
+            "product_code",
+            unique=True,
+            postgresql_where=text("(status = ANY (ARRAY['HELD'::text, 'WAITING'::text]))"),
+        ),
+        Index(
+            "reservation_line",
+            "programme_id",
+            "product_code",
+            "id",
+            postgresql_where=text("(status = 'WAITING'::text)"),
+        ),
+        Index("reservation_held_until", "expires_at", postgresql_where=text("(status = 'HELD'::text)")),
+        Index("reservation_citizen", "citizen_id", text("id DESC")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    product_id: int = Field(sa_type=BigInteger)
+    product_code: str = Field(sa_type=Text)
+    citizen_id: int = Field(sa_type=Integer)
+    status: str = Field(sa_type=Text)
+    amount: int = Field(sa_type=BigInteger)
+    budget_start: date | None = Field(default=None, sa_type=Date)
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -72,7 +72,11 @@ _ANYBODYS_STANDING: Final = """
             WHERE t.citizen_id = c.id AND (t.window_end IS NULL OR t.window_end > :today)),
         'budgets', (
             SELECT coalesce(json_agg(json_build_object(
-                'code', b.product_code, 'start', b.window_start, 'left', b.total - b.reserved - b.spent)), '[]')
+                'code', b.product_code, 'start', b.window_start, 'left',
+                b.total - b.reserved - b.spent + coalesce((
+                    SELECT v.amount FROM reservation AS v
+                    WHERE v.citizen_id = c.id AND v.product_code = b.product_code AND v.status = 'HELD'
+                      AND v.budget_start = b.window_start), 0))), '[]')
             FROM budget AS b
             WHERE b.programme_id = c.programme_id AND (b.window_end IS NULL OR b.window_end > :today)),
         'entitled', ARRAY(

@@ -62,7 +62,7 @@ async def present_benefit(
     if product is None:
         raise NotFound
     if actor.citizen_id is None or actor.programme_id is None:
-        raise ConsentRequired(_JOIN_FIRST)
+        raise ConsentRequired(JOIN_FIRST)
     check_voucher(product, voucher_kind)
     standing, state = await incentives.inputs(
         session,
@@ -183,7 +183,7 @@ _NO_VOUCHER_LEFT = words(
     "这种券本期已用完。请选择其他券,或等下一期。",
     "No voucher of this kind is left in this window. Pick another one, or wait for the next.",
 )
-_JOIN_FIRST = words(
+JOIN_FIRST = words(
     "您还没有加入本项目。请先阅读并同意后加入。", "You have not joined this programme. Read the texts and join first."
 )
 NOT_GIVEN = words(

@@ -79,6 +79,11 @@ _FIRST_FAULT = text("""
         JOIN account AS d ON d.id = t.debit_id
         WHERE a.kind = 'BUDGET'
         GROUP BY a.programme_id, a.owner
+    ), holds AS (
+        SELECT v.programme_id, v.product_code, v.budget_start, sum(v.amount) AS amount
+        FROM reservation AS v
+        WHERE v.status = 'HELD'
+        GROUP BY v.programme_id, v.product_code, v.budget_start
     )
     SELECT 'redemption ' || r.receipt_number AS place, 'its transfers do not add up to what it owes' AS fault
     FROM redemption AS r
@@ -92,11 +97,16 @@ _FIRST_FAULT = text("""
     SELECT 'budget ' || b.product_code || '/' || b.window_start, 'it differs from its account'
     FROM budget AS b
     LEFT JOIN kept AS k ON k.programme_id = b.programme_id AND k.owner = b.product_code || '/' || b.window_start
-    WHERE b.unit = 'FEN' AND (b.total, b.spent, b.reserved) IS DISTINCT FROM (k.total, k.spent, k.reserved)
+    LEFT JOIN holds AS v ON v.programme_id = b.programme_id AND v.product_code = b.product_code
+        AND v.budget_start = b.window_start
+    WHERE b.unit = 'FEN'
+      AND (b.total, b.spent, b.reserved - coalesce(v.amount, 0)) IS DISTINCT FROM (k.total, k.spent, k.reserved)
     UNION ALL
     SELECT 'budget ' || b.product_code || '/' || b.window_start, 'it differs from the pieces that were given'
     FROM budget AS b
-    WHERE b.unit = 'PIECES' AND b.spent + b.reserved <> (
+    LEFT JOIN holds AS v ON v.programme_id = b.programme_id AND v.product_code = b.product_code
+        AND v.budget_start = b.window_start
+    WHERE b.unit = 'PIECES' AND b.spent + b.reserved - coalesce(v.amount, 0) <> (
         SELECT coalesce(sum(r.budget_taken), 0) FROM redemption AS r
         WHERE r.programme_id = b.programme_id AND r.product_code = b.product_code
           AND r.budget_window = b.window_start AND r.status NOT IN ('REVERSED', 'REFUSED', 'EXPIRED'))

@@ -1,0 +1,53 @@
+"""How much of a budget one use is held for, and for how long."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from domain.incentives.rules.standing import Catalogue, budget_window
+from domain.programmes.rules.document import Product
+from domain.programmes.rules.shapes import (
+    AmountOff,
+    DepositWaiver,
+    PayLater,
+    PayRatio,
+    QuantityFree,
+    VoucherPack,
+)
+from domain.programmes.rules.terms import BudgetUnit, RedeemPath
+
+HOLD: Final = timedelta(hours=48)
+
+
+def held_amount(product: Product) -> int | None:
+    """The most that one use can take of the budget, in its unit; None where nothing is scarce or there is no most."""
+    if product.budget is None or product.redeemed_by is not RedeemPath.COUNTER:
+        return None
+    if product.budget.unit is not BudgetUnit.FEN:
+        return 1
+    return _most_fen(product) or None
+
+
+def held_until(product: Product, catalogue: Catalogue, now: datetime) -> datetime:
+    """Two days from now, and never past the window whose budget is held."""
+    window = budget_window(product, catalogue.today)
+    if window is None or window[1] is None:
+        return now + HOLD
+    return min(now + HOLD, datetime.combine(window[1], time(), catalogue.zone).astimezone(UTC))
+
+
+def _most_fen(product: Product) -> int | None:
+    match product.shape:
+        case PayRatio(max_relief_fen=most):
+            return most
+        case AmountOff(amount_fen=most):
+            return most
+        case QuantityFree() as shape:
+            return shape.quantity * shape.unit_price_fen
+        case DepositWaiver(max_deposit_fen=most):
+            return most
+        case PayLater(max_fen=most):
+            return most
+        case VoucherPack() as shape:
+            return max(kind.price_fen for kind in shape.vouchers)
+        case _:
+            return None
