@@ -22,17 +22,25 @@ from api.errors import CannotStart
 from api.lines import Line, Lines
 from domain.actor import ANONYMOUS
 from domain.errors import DomainError
+from domain.incentives.actions.registers import take_accounts
 from domain.scoring import imports
 from domain.scoring.actions import Delivered, Stored
 from domain.scoring.queries.imports import Run, Step
-from domain.scoring.rules.delivered_lines import Dwelling, overlong, read_dwelling, read_record
+from domain.scoring.rules.delivered_lines import (
+    Dwelling,
+    DwellingAccount,
+    overlong,
+    read_account,
+    read_dwelling,
+    read_record,
+)
 from domain.scoring.rules.deliveries import Delivery
 
 CHUNK_LINES: Final = 4000
 _BLOCK_BYTES: Final = 1 << 18
 _FOLLOW_EVERY: Final = 100_000
 
-Given: TypeAlias = Delivery | Dwelling | DomainError
+Given: TypeAlias = Delivery | Dwelling | DwellingAccount | DomainError
 Advance: TypeAlias = Callable[[int, int], None]
 
 
@@ -115,6 +123,10 @@ class FileImport:
             dwellings = [one for one in given if isinstance(one, Dwelling | DomainError)]
             taken = await imports.take_dwellings(unit.session, unit.actor, unit.now, desk=desk, given=dwellings)
             return Stored(delivered=taken, kept=())
+        if self._kind == "accounts":
+            accounts = [one for one in given if isinstance(one, DwellingAccount | DomainError)]
+            taken = await take_accounts(unit.session, unit.actor, unit.now, desk=desk, given=accounts)
+            return Stored(delivered=taken, kept=())
         records = [one for one in given if isinstance(one, Delivery | DomainError)]
         return await imports.store_lines(unit.session, unit.actor, unit.now, desk=desk, given=records)
 
@@ -168,7 +180,11 @@ def refusal_line(number: int, refusal: DomainError) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-READERS: Final[dict[str, Callable[[bytes], Given]]] = {"records": read_record, "dwellings": read_dwelling}
+READERS: Final[dict[str, Callable[[bytes], Given]]] = {
+    "records": read_record,
+    "dwellings": read_dwelling,
+    "accounts": read_account,
+}
 
 
 def _chunks(source: BinaryIO, run: Run, read: Callable[[bytes], Given]) -> Iterator[Chunk]:

@@ -4,7 +4,7 @@ A line is taken or refused by itself. What the lines of one transaction have led
 takes a broken import up again loses nothing and does nothing twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, TypeVar
@@ -20,6 +20,7 @@ from domain.programmes import queries as programmes
 from domain.scoring.actions import (
     NEW_RECORDS,
     Delivered,
+    Line,
     Stored,
     causes_of,
     deliver_records,
@@ -41,6 +42,7 @@ MAX_CALL: Final = 500
 FOLLOWED_AT_ONCE: Final = 1000
 ADMITTED: Final = "ADMITTED"
 T = TypeVar("T")
+L = TypeVar("L", bound=Line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,33 +176,46 @@ async def follow_outdated(session: AsyncSession, now: datetime, *, desk: Desk, a
 
 
 async def take_dwellings(
-    session: AsyncSession, actor: Actor, now: datetime, *, desk: Desk, given: Sequence[Dwelling | DomainError]
+    session: AsyncSession, _: Actor, __: datetime, *, desk: Desk, given: Sequence[Dwelling | DomainError]
 ) -> Delivered:
-    """Takes lines of a register of dwellings. Of people who have not agreed to it nothing is kept.
-
-    A line that was delivered before is taken again: whoever has joined since then is linked now.
-    """
-    refused, read = _parted(given)
-    sound: list[int] = []
-    lines: dict[int, Dwelling] = {}
-    for index, dwelling in read:
-        refusal = dwelling_refusal(dwelling, desk.today)
-        if refusal is None:
-            sound.append(index)
-            lines[index] = dwelling
-        else:
-            refused[index] = refusal
-    new = await sift(session, source_id=desk.source_id, given=lines, sound=sound, refused=refused)
+    """Takes lines of a register of dwellings. Of people who have not agreed to it nothing is kept."""
+    kept, delivered = await sift_register(session, desk=desk, given=given, refusal=dwelling_refusal)
     vault: Vault = session.info["vault"]
-    kept = [lines[index] for index in sound if index not in refused]
     await people.keep_dwellings(
         session,
         programme_id=desk.programme_id,
         identity_digests=[vault.digest("citizen", desk.programme, one.citizen_ref) for one in kept],
         since=[one.since for one in kept],
-        dwellings=[vault.digest("dwelling", desk.programme, one.dwelling_ref) for one in kept],
+        dwellings=[dwelling_digest(vault, desk, one.dwelling_ref) for one in kept],
     )
-    return Delivered(accepted=len(new), duplicates=len(kept) - len(new), refused=tuple(sorted(refused.items())))
+    return delivered
+
+
+async def sift_register(
+    session: AsyncSession,
+    *,
+    desk: Desk,
+    given: Sequence[L | DomainError],
+    refusal: Callable[[L, date], DomainError | None],
+) -> tuple[list[L], Delivered]:
+    """The lines of a register that hold, and what became of them all.
+
+    A line that was delivered before is taken again: whoever has joined since then is linked now.
+    """
+    refused, read = _parted(given)
+    for index, line in read:
+        problem = refusal(line, desk.today)
+        if problem is not None:
+            refused[index] = problem
+    lines = {index: line for index, line in read if index not in refused}
+    new = await sift(session, source_id=desk.source_id, given=lines, sound=list(lines), refused=refused)
+    kept = [line for index, line in lines.items() if index not in refused]
+    return kept, Delivered(accepted=len(new), duplicates=len(kept) - len(new), refused=tuple(sorted(refused.items())))
+
+
+def dwelling_digest(vault: Vault, desk: Desk, dwelling_ref: str) -> bytes:
+    """How a dwelling is kept, whoever names it."""
+    return vault.digest("dwelling", desk.programme, dwelling_ref)
 
 
 async def import_batch(

@@ -38,7 +38,7 @@ def imports() -> None:
         finished_at timestamptz,
         CONSTRAINT import_run_pkey PRIMARY KEY (id),
         CONSTRAINT import_run_source_fkey FOREIGN KEY (source_id) REFERENCES organisation,
-        CONSTRAINT import_run_kind_known CHECK (kind IN ('records', 'dwellings'))
+        CONSTRAINT import_run_kind_known CHECK (kind IN ('records', 'dwellings', 'accounts'))
     );
     CREATE INDEX import_run_source ON import_run (source_id, id DESC);
     -- Of one file no two imports are under way.

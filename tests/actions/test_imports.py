@@ -13,10 +13,12 @@ from sqlalchemy import text
 
 from api.errors import CannotStart
 from api.importing import FileImport
-from domain.actor import ANONYMOUS, Role
+from domain.actor import ANONYMOUS, Caller, Role
 from domain.errors import NotAllowed
+from domain.incentives.actions.accounts import link_account
 from domain.people.actions import joining
 from domain.people.settlement import caller_of
+from domain.programmes.rules.terms import ServiceAccountKind
 from domain.scoring.rules.delivered_lines import MAX_LINE_BYTES
 
 __all__ = ["city"]
@@ -271,6 +273,15 @@ DWELLINGS = """
 """
 
 
+async def as_citizen(city: Departments, person: str) -> Caller:
+    """The person, signed in."""
+    async with city.worker.reading(ANONYMOUS) as unit:
+        code, role = DOCUMENT.code, Role.CITIZEN
+        caller = await caller_of(unit.session, issuer=ISSUER, subject=person, role=role, programme=code)
+    assert caller is not None
+    return caller
+
+
 def digest(city: Departments, place: str) -> str:
     """How a dwelling is kept."""
     return city.worker.vault.digest("dwelling", DOCUMENT.code, place).hex()
@@ -309,12 +320,7 @@ async def test_where_somebody_lived_is_forgotten_when_they_take_it_back_or_leave
     person = await city.person()
     await city.take(write_lines(tmp_path / "a.ndjson", dwelling(person, "海滨路3号", "2025-01-01")), kind="dwellings")
     assert await city.value(DWELLINGS, person) is not None
-    async with city.worker.reading(ANONYMOUS) as unit:
-        caller = await caller_of(
-            unit.session, issuer=ISSUER, subject=person, role=Role.CITIZEN, programme=DOCUMENT.code
-        )
-    assert caller is not None
-    async with city.acting(caller) as unit:
+    async with city.acting(await as_citizen(city, person)) as unit:
         if purpose is None:
             await joining.withdraw(unit.session, unit.actor, unit.now, key=uuid4())
         else:
@@ -350,3 +356,59 @@ async def test_dwellings_are_read_as_strictly_as_records(city: Departments, tmp_
     run = await city.take(path, kind="dwellings")
     assert (run.accepted, run.refused) == (0, 4)
     assert [refused.get("field") for refused in refusals(path)] == ["since", "dwellingRef", None, None]
+
+
+# Accounts
+
+
+def account(number: str, place: str, **given: str) -> dict[str, Any]:
+    return {
+        "kind": "HEATING",
+        "number": number,
+        "dwellingRef": place,
+        "sourceRef": str(uuid4()),
+        "since": "2025-01-01",
+        **given,
+    }
+
+
+async def link(city: Departments, person: str, number: str) -> None:
+    """The citizen's own act."""
+    async with city.acting(await as_citizen(city, person)) as unit:
+        await link_account(
+            unit.session, unit.actor, unit.now, kind=ServiceAccountKind.HEATING, number=number, key=uuid4()
+        )
+
+
+async def test_a_providers_register_tells_where_those_live_who_have_linked_their_account(
+    city: Departments, tmp_path: Path
+) -> None:
+    linked, unlinked = [await city.person(consents=("score", "household", "account")) for _ in range(2)]
+    unasked = await city.person(consents=("score", "account"))
+    numbers = [uuid4().hex[:12] for _ in range(3)]
+    await link(city, linked, numbers[0])
+    await link(city, unasked, numbers[1])
+    lines = [account(number, "暖气楼1号") for number in numbers]
+    path = write_lines(tmp_path / "a.ndjson", *lines)
+    run = await city.take(path, department="heating", kind="accounts")
+    assert (run.accepted, run.duplicates, run.refused) == (3, 0, 0)
+    kept = [await city.value(DWELLINGS, one) for one in (linked, unlinked, unasked)]
+    assert kept == [[["2025-01-01", digest(city, "暖气楼1号")]], None, None]
+    await link(city, unlinked, f"{numbers[2][:4]}-{numbers[2][4:]}".lower())
+    run = await city.take(path, department="heating", kind="accounts")
+    assert (run.accepted, run.duplicates, run.refused) == (0, 3, 0)
+    assert await city.value(DWELLINGS, unlinked) == [["2025-01-01", digest(city, "暖气楼1号")]]
+
+
+async def test_a_register_names_accounts_of_dwellings_only(city: Departments, tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "a.ndjson",
+        account("12345678", "甲", kind="PLATE"),
+        account("12", "甲"),
+        account("12345678", "甲", since="2999-01-01"),
+        account("12345678", ""),
+        account("12345678", "甲", name="王"),
+    )
+    run = await city.take(path, department="heating", kind="accounts")
+    assert (run.accepted, run.refused) == (0, 5)
+    assert [refused.get("field") for refused in refusals(path)] == ["kind", "number", "since", "dwellingRef", None]

@@ -19,6 +19,18 @@ _KEEP = text("""
     ON CONFLICT ON CONSTRAINT household_pkey DO UPDATE SET dwelling = excluded.dwelling
         WHERE h.dwelling <> excluded.dwelling
 """)
+_KEEP_OF_CITIZENS = text("""
+    INSERT INTO household AS h (citizen_id, since, dwelling)
+    SELECT DISTINCT ON (c.id, d.since) c.id, d.since, d.dwelling
+    FROM unnest(CAST(:citizens AS integer[]), CAST(:since AS date[]), CAST(:dwellings AS bytea[]))
+        WITH ORDINALITY AS d (citizen_id, since, dwelling, place)
+    JOIN citizen AS c ON c.id = d.citizen_id AND c.left_at IS NULL
+    JOIN consent AS a ON a.person_id = c.person_id AND a.programme_id = c.programme_id
+        AND a.purpose = 'household' AND a.withdrawn_at IS NULL
+    ORDER BY c.id, d.since, d.place DESC
+    ON CONFLICT ON CONSTRAINT household_pkey DO UPDATE SET dwelling = excluded.dwelling
+        WHERE h.dwelling <> excluded.dwelling
+""")
 _FORGET = text("DELETE FROM household WHERE citizen_id = :citizen")
 
 
@@ -38,6 +50,14 @@ async def keep_dwellings(
         "dwellings": list(dwellings),
     }
     await session.execute(_KEEP, params=values)
+
+
+async def keep_dwellings_of_citizens(
+    session: AsyncSession, *, citizens: Sequence[int], since: Sequence[date], dwellings: Sequence[bytes]
+) -> None:
+    """The same for citizens who are known by number."""
+    values = {"citizens": list(citizens), "since": list(since), "dwellings": list(dwellings)}
+    await session.execute(_KEEP_OF_CITIZENS, params=values)
 
 
 async def forget_dwellings(session: AsyncSession, *, citizen_id: int) -> None:

@@ -1,7 +1,8 @@
 """How a line of a department's file is written: one JSON object a line (NDJSON), strictly these keys and types.
 
 Records: citizenRef, item, sourceRef, occurredOn, evidence; and where the item asks for them endedOn, determinedOn,
-quantity, documentId. Dwellings: citizenRef, dwellingRef, sourceRef, since.
+quantity, documentId. Dwellings: citizenRef, dwellingRef, sourceRef, since. Accounts: kind (HEATING or WATER), number,
+dwellingRef, sourceRef, since.
 """
 
 import json
@@ -21,6 +22,7 @@ _RECORD_KEYS: Final = frozenset(
     ("citizenRef", "item", "sourceRef", "occurredOn", "endedOn", "determinedOn", "quantity", "evidence", "documentId")
 )
 _DWELLING_KEYS: Final = frozenset(("citizenRef", "dwellingRef", "sourceRef", "since"))
+_ACCOUNT_KEYS: Final = frozenset(("kind", "number", "dwellingRef", "sourceRef", "since"))
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SHOWN_CHARS: Final = 40
 
@@ -30,6 +32,17 @@ class Dwelling:
     """One line of a register of dwellings: since when somebody has lived where."""
 
     citizen_ref: str
+    dwelling_ref: str
+    source_ref: str
+    since: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DwellingAccount:
+    """One line of a provider's register of accounts: which dwelling an account has served, and since when."""
+
+    kind: str
+    number: str
     dwelling_ref: str
     source_ref: str
     since: date
@@ -68,17 +81,44 @@ def read_dwelling(line: bytes) -> Dwelling | DomainError:
         return refusal
 
 
+def read_account(line: bytes) -> DwellingAccount | DomainError:
+    """The account of one line, or why it holds none."""
+    try:
+        given = _object(line, _ACCOUNT_KEYS)
+        return DwellingAccount(
+            kind=_text(given, "kind"),
+            number=_text(given, "number"),
+            dwelling_ref=_text(given, "dwellingRef"),
+            source_ref=_text(given, "sourceRef"),
+            since=_day(given, "since"),
+        )
+    except DomainError as refusal:
+        return refusal
+
+
+def account_refusal(account: DwellingAccount, today: date) -> DomainError | None:
+    """Why this line cannot be taken, whatever its number is; None when it can."""
+    return since_refusal(account.since, today) or text_refusal(
+        (("number", account.number), ("dwellingRef", account.dwelling_ref), ("sourceRef", account.source_ref))
+    )
+
+
 def dwelling_refusal(dwelling: Dwelling, today: date) -> DomainError | None:
     """Why this line cannot be taken; None when it can."""
-    if dwelling.since > today:
-        return InvalidInput(words("日期在将来。请更正。", "The date lies in the future. Correct it."), field="since")
-    return text_refusal(
+    return since_refusal(dwelling.since, today) or text_refusal(
         (
             ("citizenRef", dwelling.citizen_ref),
             ("dwellingRef", dwelling.dwelling_ref),
             ("sourceRef", dwelling.source_ref),
         )
     )
+
+
+def since_refusal(since: date, today: date) -> DomainError | None:
+    """Nobody lives anywhere from a day to come."""
+    if since > today:
+        return InvalidInput(words("日期在将来。请更正。", "The date lies in the future. Correct it."), field="since")
+    return None
 
 
 def overlong() -> DomainError:
