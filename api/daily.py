@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.case_days import turn_cases
 from api.database import WorkerDatabase
 from domain import upkeep
 from domain.actor import ANONYMOUS
@@ -98,7 +99,12 @@ async def hand_over_services(session: AsyncSession, morning: Morning) -> None:
     await escalate_overdue(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services)
+async def turn_day_of_cases(session: AsyncSession, morning: Morning) -> None:
+    """What is overdue is decided for its people, what was announced counts, and what will expire is told."""
+    await turn_cases(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
+
+
+DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, turn_day_of_cases)
 
 Advance = Callable[[int, int], None]
 
