@@ -86,6 +86,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "checkOut": PERSON,
     "guardianCode": PERSON,
     "issueCertificate": PERSON,
+    "countEarlierHours": PERSON,
     # The organiser.
     "publishEvent": ORGANISER,
     "changeEvent": ORGANISER,
@@ -194,6 +195,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "ServiceStep": PERSON,
     "Certificate": PERSON | ORGANISER | OFFICER,
     "GuardianCode": PERSON,
+    "EarlierHours": PERSON,
     "Participant": ORGANISER | OFFICE,
     "OrganiserDesk": ORGANISER,
     "OrganiserEvent": ORGANISER,

@@ -41,6 +41,28 @@ class GuardianMutation:
         return GuardianCode(code=made.code, expires_at=made.expires_at)
 
 
+@strawberry.type(description="What has become of the hours from before joining.")
+class EarlierHours:
+    stretches: int = strawberry.field(description="How many stretches of service count now that did not before.")
+
+
+EarlierHoursResult: TypeAlias = Annotated[EarlierHours | UserError, strawberry.union("EarlierHoursResult")]
+
+
+@strawberry.type
+class EarlierHoursMutation:
+    @strawberry.mutation(
+        description="Lets confirmed hours from before joining count for points. Without it they never do."
+    )
+    async def count_earlier_hours(self, info: Info, idempotency_key: UUID) -> EarlierHoursResult:
+        async with info.context.transaction() as unit:
+            terms = terms_of(info.context.programme(unit).settings)
+            count = await actions.count_earlier_hours(
+                unit.session, unit.actor, unit.now, terms=terms, key=idempotency_key
+            )
+        return EarlierHours(stretches=count)
+
+
 @strawberry.type
 class AttendanceMutation:
     @strawberry.mutation(

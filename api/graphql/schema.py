@@ -38,7 +38,7 @@ from api.graphql import (
     vouchers,
 )
 from api.graphql.accounts import AccountMutation
-from api.graphql.attendance import AttendanceMutation, GuardianMutation
+from api.graphql.attendance import AttendanceMutation, EarlierHoursMutation, GuardianMutation
 from api.graphql.case_work import OfficeCasesMutation
 from api.graphql.certificates import CertificateMutation, CertificateQuery, CertificateStaffMutation
 from api.graphql.citizen import CitizenQuery
@@ -122,6 +122,7 @@ class Mutation(
     ClaimMutation,
     VolunteerMutation,
     GuardianMutation,
+    EarlierHoursMutation,
     CertificateMutation,
     OrganiserMutation,
     AttendanceMutation,

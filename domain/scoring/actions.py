@@ -184,14 +184,17 @@ async def record_services(
     source_id: int,
     rule_set_id: int,
     services: Sequence[ServiceRecord],
+    earlier: bool = False,
 ) -> None:
-    """Turns confirmed services into records of the programme's volunteer hours; those before joining are not kept."""
+    """Turns confirmed services into records of the programme's volunteer hours; those before joining are not kept.
+
+    `earlier`: the citizen has said that those count too.
+    """
     book = await rule_book(session, now, programme_id=programme_id, rule_set_id=rule_set_id)
     item = book.rules.volunteer_item()
     records = [_record_of_service(service, book.item_ids[item.code], book.today) for service in services]
-    kept = await writing.keep_records_of_citizens(
-        session, now, programme_id=programme_id, source_id=source_id, records=records
-    )
+    keep = writing.keep_earlier_records if earlier else writing.keep_records_of_citizens
+    kept = await keep(session, now, programme_id=programme_id, source_id=source_id, records=records)
     events: dict[int, dict[str, Words]] = defaultdict(dict)
     for service in services:
         events[service.citizen_id][service.about] = words(service.about, service.about)

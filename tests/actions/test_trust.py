@@ -373,7 +373,8 @@ async def test_the_office_draws_one_in_twenty_and_takes_back_what_did_not_happen
         if trust.is_sampled(city.database.vault, service_id):
             drawn = service_id
         else:
-            await correct(city, organiser, service_id, 0)
+            # What is known at one instant: time does not run backwards between two stretches.
+            await correct(city, organiser, service_id, 0, at=NOON + 5 * HOUR)
     [(_, _, signals)] = await city.rows(SERVICE, id=drawn)
     assert signals == ["SAMPLED"]
     sampled = shapes.sampled_fragment("s", first=100, after=drawn - 1)
@@ -550,3 +551,24 @@ async def test_a_minor_registers_with_a_guardians_code_used_once(city: City) -> 
     child = await city.settle(Role.VOLUNTEER, birth_date=date(2013, 5, 1))
     fresh = await code(guardian, key=uuid4())
     assert (await refused(city.register(child, guardian_code=fresh.code))).field is None
+
+
+# Hours from before joining
+
+
+async def test_hours_from_before_joining_count_only_when_the_volunteer_says_so(city: City) -> None:
+    organiser, newcomer = await city.organiser(), await city.member(NOON + 24 * HOUR)
+    stranger = await city.volunteer()
+    service_id = await confirmed(city, organiser, newcomer)
+
+    async def say_so(caller: Caller, *, key: UUID) -> Any:
+        return await city.act(caller, actions.count_earlier_hours, NOON + 48 * HOUR, terms=TERMS, key=key)
+
+    assert await city.rows(OWN_SCORE, person=newcomer.person_id) == []
+    assert (await refused(say_so(stranger, key=uuid4()))).code == "NOT_ALLOWED"
+    key = uuid4()
+    assert (await say_so(newcomer, key=key), await say_so(newcomer, key=key)) == (1, 1)
+    assert await say_so(newcomer, key=uuid4()) == 0
+    assert await city.rows(OWN_SCORE, person=newcomer.person_id) == [(BASE + 3,)]
+    await correct(city, organiser, service_id, 0, at=NOON + 49 * HOUR)
+    assert await city.rows(OWN_SCORE, person=newcomer.person_id) == [(BASE,)]

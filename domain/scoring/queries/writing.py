@@ -53,7 +53,7 @@ _KEEP: Final = """
             g.occurred_on, g.ended_on, g.determined_on, :now
         FROM given AS g
         JOIN citizen AS c ON c.programme_id = :programme AND {whose}
-        WHERE c.scored_from <= g.occurred_on
+        WHERE c.scored_from <= {since}
         RETURNING citizen_id, item_id, source_id, ref_hash
     ),
     documents AS (
@@ -64,8 +64,10 @@ _KEEP: Final = """
     )
     SELECT k.citizen_id, k.item_id FROM kept AS k ORDER BY k.citizen_id, k.ref_hash
 """
-_KEEP_BY_DIGEST: Final = text(_KEEP.format(whose="c.identity_digest = g.identity_digest"))
-_KEEP_BY_CITIZEN: Final = text(_KEEP.format(whose="c.id = g.citizen_id"))
+_KEEP_BY_DIGEST: Final = text(_KEEP.format(whose="c.identity_digest = g.identity_digest", since="g.occurred_on"))
+_KEEP_BY_CITIZEN: Final = text(_KEEP.format(whose="c.id = g.citizen_id", since="g.occurred_on"))
+# At the citizen's own wish facts from before that day count as well.
+_KEEP_EARLIER: Final = text(_KEEP.format(whose="c.id = g.citizen_id", since="CAST('infinity' AS date)"))
 _LOCK: Final = text("""
     SELECT c.id
     FROM citizen AS c
@@ -168,6 +170,13 @@ async def keep_records_of_citizens(
 ) -> list[tuple[int, int]]:
     """The same for citizens that this transaction knows by number."""
     return await _keep(session, _KEEP_BY_CITIZEN, now, programme_id, source_id, records)
+
+
+async def keep_earlier_records(
+    session: AsyncSession, now: datetime, *, programme_id: int, source_id: int, records: Sequence[NewRecord]
+) -> list[tuple[int, int]]:
+    """The same, and facts from before they joined too: for who has said so."""
+    return await _keep(session, _KEEP_EARLIER, now, programme_id, source_id, records)
 
 
 async def _keep(

@@ -14,6 +14,7 @@ from domain.volunteering.actions.certificates import (
 )
 from domain.volunteering.actions.confirmation import Confirmation, confirm_services, reject_service
 from domain.volunteering.actions.corrections import correct_service
+from domain.volunteering.actions.earlier import count_earlier_hours
 from domain.volunteering.actions.entries import countersign_attendance, enter_attendance
 from domain.volunteering.actions.events import (
     ShownCode,
@@ -47,6 +48,7 @@ __all__ = [
     "check_out",
     "confirm_services",
     "correct_service",
+    "count_earlier_hours",
     "countersign_attendance",
     "enter_attendance",
     "escalate_overdue",

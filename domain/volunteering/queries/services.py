@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.values import Words
@@ -84,6 +84,20 @@ _SCORED = text("""
           WHERE k.person_id = v.person_id AND k.programme_id = s.programme_id AND k.purpose = 'volunteering'
             AND k.withdrawn_at IS NULL)
     ORDER BY c.id, s.id
+""")
+# Confirmed before its volunteer joined, or before they agreed to a score, and not counted yet.
+_EARLIER = text("""
+    SELECT s.id, s.organisation_id, o.name, e.title, s.started_at, s.minutes, s.revision
+    FROM service AS s
+    JOIN event AS e ON e.id = s.event_id
+    JOIN organisation AS o ON o.id = s.organisation_id
+    JOIN citizen AS c ON c.id = :citizen
+    WHERE s.volunteer_id = :volunteer AND s.status = 'CONFIRMED' AND s.minutes > 0
+      AND CAST(s.started_at AT TIME ZONE :timezone AS date) < c.scored_from
+      AND NOT EXISTS (
+          SELECT FROM credit_record AS r
+          WHERE r.citizen_id = c.id AND r.source_id = s.organisation_id AND r.ref_hash = s.ref_hash)
+    ORDER BY s.organisation_id, s.id
 """)
 _ORGANISATION_NAME = text("SELECT name FROM organisation WHERE id = :organisation")
 
@@ -184,6 +198,14 @@ async def scored(session: AsyncSession, *, service_ids: Sequence[int], timezone:
     """Of the revealed, the stretches that count for a score, with the citizen of each."""
     rows = await session.execute(_SCORED, {"services": list(service_ids), "timezone": timezone})
     return {row.id: row.citizen_id for row in rows}
+
+
+async def earlier(
+    session: AsyncSession, *, volunteer_id: int, citizen_id: int, timezone: str
+) -> Sequence[Row[tuple[object, ...]]]:
+    """A volunteer's own confirmed stretches from before they joined that do not count yet."""
+    values = {"volunteer": volunteer_id, "citizen": citizen_id, "timezone": timezone}
+    return (await session.execute(_EARLIER, values)).all()
 
 
 async def organisation_name(session: AsyncSession, *, organisation_id: int) -> Words:
