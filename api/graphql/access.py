@@ -68,6 +68,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "withdrawObjection": CITIZEN,
     "askForReview": CITIZEN,
     "requestRepair": CITIZEN,
+    "declineRecord": CITIZEN,
     "markNoticesRead": PERSON,
     # The citizen: benefits.
     "presentBenefit": CITIZEN,
@@ -274,6 +275,7 @@ FIELDS: Final[Mapping[str, Roles]] = {
     "VolunteerEvent.mySignUp": PERSON,
     # What somebody qualifies for is nothing that their case needs.
     "Objection.restored": PERSON,
+    "Score.forecast": PERSON,
 }
 
 _NOBODY: Final[Roles] = frozenset()

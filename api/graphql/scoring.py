@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.forecast import FORECAST, ScoreForecast
 from api.graphql.rule_sets import Band, RuleSet, ScoringField, ScoringItem, band_of, item_of, rule_set_of
 from api.graphql.types import Connection, Edge, Node, connection
 from api.graphql.view import Asked, Section
@@ -119,6 +120,10 @@ class Score(Node):
     @strawberry.field(description="Every change of the stored points with its cause, newest first.")
     def history(self, info: Info, first: int | None = 20, after: str | None = None) -> ScoreChangeConnection:
         return HISTORY.of(info)
+
+    @strawberry.field(description="What will leave or change on which date, and what that does to each benefit.")
+    def forecast(self, info: Info, until: date) -> list[ScoreForecast]:
+        return FORECAST.of(info)
 
     @strawberry.field(description="What this score can be checked by later.")
     def receipt(self, info: Info) -> Receipt:
@@ -288,7 +293,7 @@ RECORDS: Section[RecordConnection] = Section("Citizen", "records", build=build_r
 RECORD: Section[Record] = Section(
     "Record", None, build=build_record, read=lambda row, asked: record_of(line_of(row), asked)
 )
-SECTIONS = (SCORE, SCORE_OF_CITIZEN, HISTORY, RECEIPT, RECORDS, RECORD)
+SECTIONS = (SCORE, SCORE_OF_CITIZEN, HISTORY, FORECAST, RECEIPT, RECORDS, RECORD)
 NODES = {"score": "Score", "record": "Record"}
 
 

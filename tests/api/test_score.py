@@ -1,13 +1,15 @@
 """The score over HTTP: the sum of its lines, each with its record and reason, on one page or another."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from api.database import Database, WorkerDatabase
 from domain.actor import Role
+from domain.values import add_months
 from seeds.people import CONTESTABLE, EVERYTHING, MINOR, NOT_JOINED
-from tests.api.city import City
+from tests.api.city import City, error_of
 
 SCORE = """{ me { score {
     id points asOf band { code label } ruleSet { version basePoints }
@@ -93,3 +95,34 @@ async def test_score_and_record_are_found_by_their_ids_and_only_by_their_citizen
     assert await asked(city, NODE, id=record["id"]) == {"id": record["id"], "occurredOn": record["occurredOn"]}
     for own in (score["id"], record["id"]):
         assert await asked(city, NODE, CONTESTABLE, id=own) is None
+
+
+FORECAST = """query ($until: Date!) { me { score { points lines { points countsUntil effect }
+    forecast(until: $until) { on points because gains { code } losses { code } } } } }"""
+
+
+async def test_a_forecast_names_each_day_the_points_after_it_and_why(city: City) -> None:
+    today = date.fromisoformat((await asked(city, SCORE))["score"]["asOf"])
+    score = (await asked(city, FORECAST, until=str(add_months(today, 60))))["score"]
+    days = [day["on"] for day in score["forecast"]]
+    assert days == sorted({line["countsUntil"] for line in score["lines"] if line["countsUntil"]})
+    assert days[0] > str(today)
+    assert all(day["because"].startswith("Comes to its end: ") for day in score["forecast"])
+    assert all(not day["gains"] for day in score["forecast"])
+    assert any(day["losses"] for day in score["forecast"])
+
+
+async def test_what_a_demerit_closes_opens_again_when_it_leaves(city: City) -> None:
+    today = date.fromisoformat((await asked(city, SCORE))["score"]["asOf"])
+    score = (await asked(city, FORECAST, CONTESTABLE, until=str(add_months(today, 60))))["score"]
+    [line], [day] = score["lines"], score["forecast"]
+    assert (day["on"], day["points"]) == (line["countsUntil"], score["points"] - line["points"])
+    assert day["because"].startswith("Comes to its end: Water, power or heating debt found by a final judgment of ")
+
+
+async def test_a_forecast_needs_a_day_to_come_within_five_years(city: City) -> None:
+    today = date.fromisoformat((await asked(city, SCORE))["score"]["asOf"])
+    async with city.client(await city.caller(Role.CITIZEN, EVERYTHING)) as phone:
+        for wrong in (today, add_months(today, 61)):
+            path, code = error_of(await phone.answer(FORECAST, until=str(wrong)))
+            assert (path[-1], code) == ("forecast", "INVALID_INPUT")
