@@ -6,6 +6,7 @@ from types import FrameType
 
 from cyclopts import App
 
+from api.cli.formats import IMPORT
 from api.cli.terminal import complain
 from api.cli.wrapper import follow_wrapper
 from api.errors import CannotStart
@@ -18,7 +19,7 @@ app.command("api.cli.upkeep:migrate", help="Bring the tables of the database up 
 app.command("api.cli.sdl:schema", help="Print the schema of the API.")
 app.command("api.cli.doctor:doctor", help="Examine the database: version, roles, grants, row security.")
 app.command("api.cli.who:token", help="Print an access token for one of the demo's invented people.")
-app.command("api.cli.imports:import_file", name="import", help="Take a department's file of records or dwellings.")
+app.command("api.cli.imports:import_file", name="import", help=IMPORT)
 app.command("api.cli.machine:machine", help="Register the machine with which a department delivers.")
 app.command("api.cli.partner_codes:partner_codes", name="partner-codes", help="Load a partner's one-time codes.")
 app.command("api.cli.rescore:rescore", help="Work out everybody's score again.")

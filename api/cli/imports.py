@@ -27,19 +27,7 @@ def import_file(
     kind: Literal["records", "dwellings", "accounts"] = "records",
     data: Path | None = None,
 ) -> None:
-    """Take a department's file: one JSON object a line (NDJSON), in UTF-8.
-
-    records: citizenRef, item, sourceRef, occurredOn and evidence; endedOn, determinedOn, quantity and documentId where
-    the item asks for them. dwellings: citizenRef, dwellingRef, sourceRef and since. accounts: kind (HEATING or WATER),
-    number, dwellingRef, sourceRef and since; it tells where those live who have linked theirs. Dates are written like
-    2026-01-31; texts have at most 200 characters, a line at most 65536 bytes; no other key may stand there.
-
-    A sourceRef names one fact for ever. The same line again is a duplicate; the same sourceRef with another content is
-    refused: use correctRecord. What is refused stands in FILE.refused with number and reason, and the rest goes on.
-    Lines about people who have not joined count as accepted, and nothing of them is kept. A register of dwellings or
-    accounts may be sent again: its duplicates link those who have joined since then.
-
-    The same command again takes up an import that broke off, and loses and doubles nothing.
+    """Take a department's file; api/cli/formats.py says what stands in it.
 
     Parameters
     ----------
