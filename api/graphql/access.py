@@ -181,6 +181,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Consent": PERSON,
     "Withdrawal": PERSON,
     "WithdrawalPreview": PERSON,
+    "Declined": CITIZEN,
     "AccessEvent": PERSON,
     "PresenceCode": CITIZEN,
     "CitizenFile": OFFICE,

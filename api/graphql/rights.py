@@ -1,5 +1,6 @@
 """A citizen's rights: objecting, reviews, repairs, and the papers that prove something."""
 
+from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -32,8 +33,15 @@ from domain.rights.rules.papers import Paper
 from domain.scoring.queries.states import RecordKey
 from domain.values import Fragment
 
+
+@strawberry.type(description="A positive record is not kept any more.")
+class Declined:
+    at: datetime
+
+
 AttachmentResult: TypeAlias = Annotated[Attachment | UserError, strawberry.union("AttachmentResult")]
 ObjectionResult: TypeAlias = Annotated[Objection | UserError, strawberry.union("ObjectionResult")]
+DeclineResult: TypeAlias = Annotated[Declined | UserError, strawberry.union("DeclineResult")]
 RepairResult: TypeAlias = Annotated[Repair | UserError, strawberry.union("RepairResult")]
 
 # By which ids the things are known that somebody may object to.
@@ -199,9 +207,8 @@ class RightsMutation:
         attachments: list[strawberry.ID] | None = None,
     ) -> RepairResult:
         context = info.context
-        citizen_id, source_id, ref_hash = _record(context, record_id)
         wish = RepairWish(
-            record=RecordKey(citizen_id=citizen_id, source_id=source_id, ref_hash=ref_hash),
+            record=_record(context, record_id),
             statement=statement,
             attachments=papers_of(context, attachments),
         )
@@ -212,6 +219,18 @@ class RightsMutation:
             )
             asked: Repair = await context.view.load(info, unit, "Repair", key=(number,))
             return asked
+
+    @strawberry.mutation(
+        description="Refuses that a positive record is kept. Nothing anywhere shows that somebody did."
+    )
+    async def decline_record(self, info: Info, record_id: strawberry.ID, idempotency_key: UUID) -> DeclineResult:
+        record = _record(info.context, record_id)
+        async with info.context.transaction() as unit:
+            terms = terms_of(info.context, unit)
+            at = await actions.decline_record(
+                unit.session, unit.actor, unit.now, terms=terms, record=record, key=idempotency_key
+            )
+        return Declined(at=at)
 
 
 def papers_of(context: Context, texts: list[strawberry.ID] | None) -> tuple[int, ...]:
@@ -225,8 +244,8 @@ def _subject(context: Context, target: Target, text: str | None) -> tuple[int, .
     return ids.unseal(context.vault, KINDS[target], text)
 
 
-def _record(context: Context, text: str) -> tuple[int, ...]:
+def _record(context: Context, text: str) -> RecordKey:
     parts = context.unseal("record", text)
     if len(parts) != 3:
         raise NotFound
-    return parts
+    return RecordKey(citizen_id=parts[0], source_id=parts[1], ref_hash=parts[2])

@@ -18,6 +18,7 @@ from domain.values import Words, words
 
 WITHDRAWN: Final = "WITHDRAWN"
 REPAIRED: Final = "REPAIRED"
+DECLINED: Final = "DECLINED"
 LIVE: Final = frozenset(state.value for state in RecordState)
 COUNTS_NOW: Final = words("公告期满的记录", "A record that had been announced")
 

@@ -6,9 +6,11 @@ source.py    answer_objection
 repairs.py   request_repair, decide_repair
 overdue.py   decide_overdue(session, now, *, terms, catalogue): daily, as the worker
 looking_up.py   look_up_by_case
+declining.py    decline_record
 settling.py  what a decision does to a record, whoever makes it; working.py is what all of them lean on
 """
 
+from domain.rights.actions.declining import decline_record
 from domain.rights.actions.filing import ask_for_review, attach, object_to, withdraw_objection
 from domain.rights.actions.looking_up import look_up_by_case
 from domain.rights.actions.office import decide_objection, extend_objection, hand_over_objection
@@ -23,6 +25,7 @@ __all__ = [
     "decide_objection",
     "decide_overdue",
     "decide_repair",
+    "decline_record",
     "extend_objection",
     "hand_over_objection",
     "look_up_by_case",
