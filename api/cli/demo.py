@@ -1,5 +1,6 @@
 """`benefits demo`: everything in one process and on one port, with nothing to install beside it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from api.cli.places import beginning, data_folder, listening, read_environment
@@ -33,19 +34,20 @@ def demo(*, port: int = 8000, data: Path | None = None, fresh: bool = False) -> 
         prepare(folder)
         with beginning(environment, folder) as database:
             # PostgreSQL starts while these libraries load.
-            from api.cli import ground, running
+            from api.cli import ground, running, welcome
+            from seeds.people import ISSUER
 
             with step("Starting the database"):
                 databases = database.wait() if isinstance(database, Embedded) else database
+            ground.check_people(databases.worker, issuer=ISSUER)
             settings = Settings.for_folder(environment, folder, databases, address)
             remember_address(folder, settings.public_url)
             with step("Bringing the tables up to date"):
                 ground.bring_forward(databases)
             with step("Filling the demonstration cities") as advance:
                 running.fill(settings, advance)
-            running.serve_until_stopped(
-                settings, listener, announce=lambda: _announce(address, folder), with_worker=True
-            )
+            said = welcome.lines(address, folder, is_usual_folder=folder == data_folder(environment, None))
+            running.serve_until_stopped(settings, listener, announce=lambda: _announce(address, said), with_worker=True)
 
 
 def _check_choices(environment: Environment, *, fresh: bool) -> None:
@@ -61,10 +63,7 @@ def _check_choices(environment: Environment, *, fresh: bool) -> None:
         )
 
 
-def _announce(address: str, folder: Path) -> None:
+def _announce(address: str, said: Iterable[str]) -> None:
     say(f"ready {address}")
-    say()
-    say(f"  health   {address}/healthz, {address}/readyz")
-    say(f"  data     {folder}")
-    say()
-    say("Ctrl-C stops it; the data stays. All people and organisations here are invented.")
+    for line in said:
+        say(line)

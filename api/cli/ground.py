@@ -28,7 +28,7 @@ def check(url: str) -> None:
 
 async def check_server(url: str) -> None:
     """Raises CannotStart when the database does not answer or is too old."""
-    place = urlsplit(url).netloc.rpartition("@")[2] or "its socket"
+    place = _place(url)
     try:
         connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_CONNECT_LIMIT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
@@ -43,6 +43,32 @@ async def check_server(url: str) -> None:
     await connection.close()
     if version.major < _OLDEST_SERVER:
         raise CannotStart(f"The database is PostgreSQL {version.major}: this program needs 18 or later, so upgrade it.")
+
+
+def check_people(url: str, *, issuer: str) -> None:
+    """Raises CannotStart when the database holds people whom another issuer knows: they are real."""
+    strangers = asyncio.run(_other_issuers(url, issuer))
+    if strangers:
+        raise CannotStart(
+            f"The database at {_place(url)} holds people of {', '.join(strangers)}, who are not a demo's: "
+            "name another database, or start the service with `benefits serve`."
+        )
+
+
+async def _other_issuers(url: str, issuer: str) -> list[str]:
+    await check_server(url)
+    connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_CONNECT_LIMIT_S)
+    try:
+        rows = await connection.fetch("SELECT DISTINCT issuer FROM person WHERE issuer <> $1 LIMIT 3", issuer)
+    except asyncpg.UndefinedTableError:
+        return []
+    finally:
+        await connection.close()
+    return [row["issuer"] for row in rows]
+
+
+def _place(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2] or "its socket"
 
 
 def _reason(error: OSError) -> str:
