@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.people.settlement import Post
@@ -167,3 +168,20 @@ async def test_a_record_is_its_holders_alone(city: City) -> None:
         async with city.database.reading(caller) as unit:
             found = await actions.own_certificate(unit.session, certificate_id=certificate_id)
         assert (found is not None) is sees
+
+
+async def test_without_a_key_or_a_name_there_is_no_record(city: City) -> None:
+    organiser, nameless, erased = await city.organiser(), await city.volunteer(), await city.volunteer()
+    for volunteer in (nameless, erased):
+        await confirmed(city, organiser, volunteer)
+    number = await number_of(city, await issue(city, erased))
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("UPDATE person SET sealed_name = NULL WHERE id = :person"), {"person": nameless.person_id}
+        )
+        await unit.session.execute(
+            text("UPDATE volunteer SET wrapped_key = NULL WHERE person_id = :person"), {"person": erased.person_id}
+        )
+    assert (await refused(issue(city, nameless))).code == "RULE_REFUSED"
+    assert await check(city, number) is None
+    assert (await refused(issue(city, erased, since=TODAY))).code == "NOT_FOUND"

@@ -1,5 +1,6 @@
 """What makes a stretch trustworthy: two signatures, kept history, signals that hold back, and the office's sample."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -7,9 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Caller, Role
-from domain.people.settlement import Post
+from domain.errors import DomainError
+from domain.people.settlement import Membership, Post
 from domain.volunteering import actions
 from domain.volunteering.queries import shapes
 from domain.volunteering.rules import trust
@@ -99,6 +102,7 @@ async def test_two_organisers_stand_for_attendance_that_no_code_has_proved(city:
     assert (error.code, error.rule_source) == ("SAME_PERSON", "R17")
     assert await sign(city, second, service_id) == service_id
     assert (await refused(sign(city, second, service_id))).code == "ALREADY_DECIDED"
+    assert (await refused(sign(city, await city.organiser("warm-home"), service_id))).code == "NOT_FOUND"
     assert codes(await city.confirm(first, [service_id], at=NOON + 6 * HOUR)) == {service_id: "SAME_PERSON"}
     assert (await city.confirm(second, [service_id], at=NOON + 6 * HOUR)).confirmed == (service_id,)
     assert await city.rows(OWN_SCORE, person=volunteer.person_id) == [(BASE + 2,)]
@@ -150,6 +154,22 @@ async def test_nobody_is_entered_who_did_not_sign_up_or_enters_themselves(city: 
     await city.register(as_volunteer)
     await city.sign_up(as_volunteer, event_id)
     assert (await refused(enter(city, organiser, event_id, as_volunteer))).code == "SAME_PERSON"
+
+
+async def test_what_was_rejected_is_not_entered_again_and_nothing_in_a_cancelled_event(city: City) -> None:
+    organiser, second, volunteer = await city.organiser(), await city.organiser(), await city.volunteer()
+    event_id = await city.publish(organiser)
+    await city.sign_up(volunteer, event_id)
+    service_id, key = await enter(city, organiser, event_id, volunteer), uuid4()
+    for _ in range(2):
+        signed = await city.act(second, actions.countersign_attendance, NOON + 5 * HOUR, service_id=service_id, key=key)
+        assert signed == service_id
+    await reject(city, second, service_id)
+    assert (await refused(enter(city, organiser, event_id, volunteer))).code == "ALREADY_DECIDED"
+    cancelled = await city.publish(organiser)
+    await city.sign_up(volunteer, cancelled)
+    await city.act(organiser, actions.cancel_event, NOON, event_id=cancelled, reason="大风", key=uuid4())
+    assert (await refused(enter(city, organiser, cancelled, volunteer))).field == "eventId"
 
 
 async def test_attendance_by_hand_overlaps_nothing_at_any_organisation(city: City) -> None:
@@ -227,6 +247,37 @@ async def test_more_hours_are_confirmed_again_by_somebody_else(city: City) -> No
     assert codes(await city.confirm(first, [service_id], at=NOON + 25 * HOUR)) == {service_id: "SAME_PERSON"}
     assert (await city.confirm(second, [service_id], at=NOON + 25 * HOUR)).confirmed == (service_id,)
     assert await city.rows(OWN_SCORE, person=volunteer.person_id) == [(BASE + 3,)]
+
+
+async def test_a_correction_happens_once_and_never_reaches_into_another_stretch(city: City) -> None:
+    organiser, volunteer, key = await city.organiser(), await city.volunteer(), uuid4()
+    first, second = await city.publish(organiser), await city.publish(organiser)
+    service_id = await city.served(volunteer, first, start=NOON + HOUR, end=NOON + 2 * HOUR)
+    await city.served(volunteer, second, start=NOON + 2 * HOUR, end=NOON + 3 * HOUR)
+    assert (await refused(correct(city, organiser, service_id, 1.5))).code == "OVERLAP"
+    for _ in range(2):
+        again = await city.act(
+            organiser,
+            actions.correct_service,
+            NOON + 24 * HOUR,
+            terms=TERMS,
+            correction=(service_id, 0.5, "核对签到表"),
+            key=key,
+        )
+        assert again == service_id
+    assert len(await city.rows(HISTORY, id=service_id)) == 1
+
+
+async def test_hours_of_whoever_has_left_are_corrected_without_a_score(city: City) -> None:
+    organiser, volunteer = await city.organiser(), await city.member(NOON - 48 * HOUR)
+    service_id = await confirmed(city, organiser, volunteer)
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await unit.session.execute(
+            text("UPDATE citizen SET left_at = :now, scored_from = NULL WHERE person_id = :person"),
+            {"now": NOON, "person": volunteer.person_id},
+        )
+    assert await correct(city, organiser, service_id, 0) == service_id
+    assert [row[0] for row in await city.rows(SERVICE, id=service_id)] == ["CORRECTED"]
 
 
 async def test_a_stretch_corrected_to_nothing_takes_its_points_with_it_and_says_why(city: City) -> None:
@@ -456,11 +507,13 @@ async def test_whoever_signed_up_hears_of_changes_and_of_the_end_of_an_event(cit
         await city.sign_up(one, event_id)
     await city.cancel(left, event_id)
 
-    async def change(*, at: datetime = NOON, by: Caller = organiser, **values: Any) -> Any:
-        draft = EventDraft(**{**EVENT, "capacity": 2, **values})
-        return await city.act(by, actions.change_event, at, terms=TERMS, change=(event_id, draft), key=uuid4())
+    async def change(*, at: datetime = NOON, by: Caller = organiser, key: UUID | None = None, **values: Any) -> Any:
+        change = (event_id, EventDraft(**{**EVENT, "capacity": 2, **values}))
+        return await city.act(by, actions.change_event, at, terms=TERMS, change=change, key=key or uuid4())
 
-    assert await change(title="海岸清洁(改期)") == event_id
+    key = uuid4()
+    assert await change(title="海岸清洁(改期)", key=key) == event_id
+    assert await change(title="海岸清洁(改期)", key=key) == event_id
     # The new seat goes to whoever waited.
     assert await city.rows("SELECT taken, capacity FROM event WHERE id = :id", id=event_id) == [(2, 2)]
     assert (await city.state(event_id))[1] == sorted(
@@ -553,6 +606,28 @@ async def test_a_minor_registers_with_a_guardians_code_used_once(city: City) -> 
     assert (await refused(city.register(child, guardian_code=fresh.code))).field is None
 
 
+async def test_of_two_minors_with_one_code_one_registers(city: City) -> None:
+    guardian = await city.settle(Role.CITIZEN)
+    minors = [await city.settle(Role.VOLUNTEER, birth_date=date(2011, 5, 1)) for _ in range(4)]
+    made = await city.act(guardian, actions.make_guardian_code, NOON, terms=TERMS, key=uuid4())
+    outcomes = await asyncio.gather(
+        *(city.register(minor, guardian_code=made.code) for minor in minors), return_exceptions=True
+    )
+    refusals = [one.field for one in outcomes if isinstance(one, DomainError)]
+    assert (refusals, len([one for one in outcomes if isinstance(one, int)])) == (["guardianCode"] * 3, 1)
+
+
+async def test_two_corrections_at_once_leave_one_truth(city: City) -> None:
+    organisers, volunteer = [await city.organiser() for _ in range(3)], await city.member(NOON - 48 * HOUR)
+    service_id = await confirmed(city, organisers[0], volunteer)
+    at = NOON + 24 * HOUR
+    outcomes = await asyncio.gather(
+        *(correct(city, one, service_id, 0, at=at) for one in organisers), return_exceptions=True
+    )
+    assert sorted(getattr(one, "code", "DONE") for one in outcomes) == ["ALREADY_DECIDED", "ALREADY_DECIDED", "DONE"]
+    assert await city.rows(OWN_SCORE, person=volunteer.person_id) == [(BASE,)]
+
+
 # Hours from before joining
 
 
@@ -565,6 +640,10 @@ async def test_hours_from_before_joining_count_only_when_the_volunteer_says_so(c
         return await city.act(caller, actions.count_earlier_hours, NOON + 48 * HOUR, terms=TERMS, key=key)
 
     assert await city.rows(OWN_SCORE, person=newcomer.person_id) == []
+    unwilling = await city.volunteer(
+        membership=Membership(since=NOON, registration_kind="REGISTERED", consents=("volunteering",))
+    )
+    assert (await refused(say_so(unwilling, key=uuid4()))).code == "CONSENT_REQUIRED"
     assert (await refused(say_so(stranger, key=uuid4()))).code == "NOT_ALLOWED"
     key = uuid4()
     assert (await say_so(newcomer, key=key), await say_so(newcomer, key=key)) == (1, 1)

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from api import exchange
 from api.database import Database, WorkerDatabase
 from domain.actor import Caller, Role
+from domain.volunteering.rules import exchange as rules
 from tests.api.city import ADDRESS, City
 from tests.api.test_serving import CONFIRM, DESK, set_clock, waiting_of
 
@@ -136,3 +137,23 @@ async def test_only_an_organiser_exchanges_records(city: City) -> None:
         assert (await post(browser, *["{}"] * 201))["code"] == "INVALID_INPUT"
         assert (await browser.get(exchange.PATH, params={"from": "May"})).json()["field"] == "from"
         assert (await browser.get(exchange.PATH, params={"after": "-1"})).json()["field"] == "after"
+
+
+async def test_a_further_page_stands_in_a_header(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = await number_of(city, 3)
+    monkeypatch.setattr(exchange, "MOST_EXPORTED", 1)
+    monkeypatch.setattr(rules, "MOST_EXPORTED", 1)
+    async with client(city, await city.caller(Role.ORGANISER, 1)) as browser:
+        assert (await post(browser, line(number)))["accepted"] == 1
+        page = await browser.get(exchange.PATH, params={"from": "2020-01-01"})
+        assert len(page.text.splitlines()) == 1
+        further = page.headers["link"].removeprefix("<").removesuffix('>; rel="next"')
+        assert (await browser.get(further)).text != page.text
+
+
+async def test_what_is_no_token_or_no_text_is_refused(city: City) -> None:
+    async with client(city, await city.caller(Role.ORGANISER, 1)) as browser:
+        broken = await browser.post(exchange.PATH, content=b"\xff", headers={"idempotency-key": str(uuid4())})
+        assert broken.json()["field"] == "lines"
+        forged = await browser.get(exchange.PATH, headers={"authorization": "Bearer forged"})
+        assert (forged.status_code, forged.json()["code"]) == (403, "NOT_ALLOWED")

@@ -10,7 +10,7 @@ import pytest
 from api.database import Database, WorkerDatabase
 from domain.actor import Role
 from tests.api.city import City, Client
-from tests.api.test_serving import CONFIRM, DESK_SERVICE, FAULT, SIGN_UP, open_event, set_clock
+from tests.api.test_serving import CONFIRM, DESK_SERVICE, FAULT, REGISTER, SIGN_UP, open_event, set_clock
 
 STRETCH = f"... on OrganiserService {{ {DESK_SERVICE} from until }} {FAULT}"
 ENTER = f"""mutation ($id: ID!, $number: String!, $from: DateTime!, $until: DateTime!, $key: UUID!) {{
@@ -153,3 +153,13 @@ async def test_an_event_is_changed_until_it_begins(city: City) -> None:
         assert changed["event"] == {"title": "图书整理", "capacity": 3, "minimumAge": 16, "insured": True}
         refusal = await ask(organiser, change, id=published["id"], input={**given, "capacity": 0})
         assert (refusal["errorCode"], refusal["inputField"]) == ("INVALID_INPUT", "capacity")
+
+
+async def test_a_member_lets_earlier_hours_count_and_a_stranger_cannot(city: City) -> None:
+    say_so = f"""mutation ($key: UUID!) {{ countEarlierHours(idempotencyKey: $key) {{
+        ... on EarlierHours {{ stretches }} {FAULT} }} }}"""
+    async with city.client(await city.caller(Role.VOLUNTEER, 1)) as stranger:
+        assert (await ask(stranger, say_so))["errorCode"] == "NOT_ALLOWED"
+    async with city.client(await city.caller(Role.CITIZEN, 7)) as citizen:
+        await ask(citizen, REGISTER, name="小林")
+        assert await ask(citizen, say_so) == {"stretches": 0}

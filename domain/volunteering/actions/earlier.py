@@ -59,7 +59,7 @@ async def _record(
     volunteer_id, citizen_id, programme_id = whose
     found = await services.earlier(session, volunteer_id=volunteer_id, citizen_id=citizen_id, timezone=terms.timezone)
     rules_now = await programmes.rule_set_on(session, programme_id=programme_id, day=terms.day_of(now))
-    if rules_now is None:
+    if rules_now is None or not found:
         return 0
     records: dict[int, list[ServiceRecord]] = defaultdict(list)
     for row in found:

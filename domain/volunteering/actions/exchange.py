@@ -119,26 +119,26 @@ async def _take(session: AsyncSession, actor: Actor, now: datetime, *, terms: Vo
     elsewhere = await trust.elsewhere(
         session, volunteer_id=volunteer_id, service_id=None, event_id=event_id, between=between, terms=terms
     )
-    if elsewhere.overlaps:
-        raise services.overlap()
-    service_id = await trust.enter(
-        session,
-        new=NewService(
-            event_id=event_id,
-            volunteer_id=volunteer_id,
-            started_at=between[0],
-            ended_at=between[1],
-            minutes=claim.minutes,
-            status="AWAITING_CONFIRMATION",
-            entered_by="IMPORT",
-            person_id=actor.person_id,
-            sealed_reason=None,
-            confirm_by=add_working_days(terms.day_of(now), terms.confirm_working_days)[0],
-            signals=signals_of_time(elsewhere, claim.minutes, terms),
-        ),
-    )
+    service_id = None
+    if not elsewhere.overlaps:
+        service_id = await trust.enter(
+            session,
+            new=NewService(
+                event_id=event_id,
+                volunteer_id=volunteer_id,
+                started_at=between[0],
+                ended_at=between[1],
+                minutes=claim.minutes,
+                status="AWAITING_CONFIRMATION",
+                entered_by="IMPORT",
+                person_id=actor.person_id,
+                sealed_reason=None,
+                confirm_by=add_working_days(terms.day_of(now), terms.confirm_working_days)[0],
+                signals=signals_of_time(elsewhere, claim.minutes, terms),
+            ),
+        )
     if service_id is None:
-        return False
+        raise services.overlap()
     step = Step(service_id=service_id, from_status=None, to_status="AWAITING_CONFIRMATION", to_minutes=claim.minutes)
     await trust.note(session, actor, now, steps=[step])
     awaited = await deciding.lock(session, actor, service_ids=[service_id])
