@@ -25,6 +25,7 @@ from domain.programmes import queries as programmes
 from domain.programmes.rules.document import Product
 from domain.redemption.actions.lives import cut_paid_months, turn_sales
 from domain.redemption.actions.upkeep import expire_presentations
+from domain.rights.actions.figures import queue_figures
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
 from domain.volunteering.actions.upkeep import escalate_overdue
@@ -104,7 +105,12 @@ async def turn_day_of_cases(session: AsyncSession, morning: Morning) -> None:
     await turn_cases(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, turn_day_of_cases)
+async def ask_for_figures(session: AsyncSession, morning: Morning) -> None:
+    """What the programme tells about itself is worked out while nobody waits."""
+    await queue_figures(session, morning.now, programme_id=morning.city.programme_id)
+
+
+DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, turn_day_of_cases, ask_for_figures)
 
 Advance = Callable[[int, int], None]
 

@@ -13,6 +13,7 @@ from domain.incentives.actions import releases
 from domain.incentives.rules.population import PARTS
 from domain.jobs import Job
 from domain.programmes.actions.releases import DRY_RUN, ENTITLEMENTS
+from domain.rights.actions import figures
 
 
 class BrokenOff(Exception):
@@ -63,8 +64,24 @@ async def run_entitlements(database: WorkerDatabase, job: Job) -> None:
             await jobs.advance(unit.session, unit.now, job=job, reached=part + 1)
 
 
+async def run_figures(database: WorkerDatabase, job: Job) -> None:
+    """What a programme tells about itself: every part of its people, each in a transaction that only reads."""
+    counted = figures.Counted()
+    for part in range(PARTS):
+        async with database.reading(ANONYMOUS) as unit:
+            counted.add(await figures.count_part(unit.session, unit.now, programme_id=job.subject, part=part))
+        async with database.transaction(ANONYMOUS) as unit:
+            await jobs.advance(unit.session, unit.now, job=job, reached=part + 1)
+    async with database.transaction(ANONYMOUS) as unit:
+        await figures.note_figures(unit.session, unit.now, programme_id=job.subject, counted=counted)
+
+
 _PRESSING: Final[Mapping[str, Kind]] = {ENTITLEMENTS: Kind(run=run_entitlements)}
-KINDS: Final[Mapping[str, Kind]] = {DRY_RUN: Kind(run=run_dry_run, give_up=give_up_dry_run), **_PRESSING}
+KINDS: Final[Mapping[str, Kind]] = {
+    DRY_RUN: Kind(run=run_dry_run, give_up=give_up_dry_run),
+    figures.JOB: Kind(run=run_figures),
+    **_PRESSING,
+}
 
 
 async def run_jobs(database: WorkerDatabase, kinds: Mapping[str, Kind] = KINDS) -> int:

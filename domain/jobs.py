@@ -18,6 +18,14 @@ _PAUSE: Final = timedelta(seconds=30)
 _MAX_FAULT: Final = 200
 
 _ENQUEUE = text("INSERT INTO job (kind, subject, not_before) VALUES (:kind, :subject, :not_before)")
+# One that has not begun yet will see what this one would.
+_ENQUEUE_ONCE = text("""
+    INSERT INTO job (kind, subject, not_before)
+    SELECT :kind, :subject, :not_before
+    WHERE NOT EXISTS (
+        SELECT FROM job AS j
+        WHERE j.kind = :kind AND j.subject = :subject AND j.done_at IS NULL AND j.failed_at IS NULL AND j.attempts = 0)
+""")
 _CLAIM = text("""
     UPDATE job AS j
     SET attempts = j.attempts + 1, claimed_until = :until
@@ -58,6 +66,11 @@ class Job:
 async def enqueue(session: AsyncSession, *, kind: str, subject: int, not_before: datetime) -> None:
     """Queues a job in the transaction of the change that asks for it."""
     await session.execute(_ENQUEUE, params={"kind": kind, "subject": subject, "not_before": not_before})
+
+
+async def enqueue_once(session: AsyncSession, *, kind: str, subject: int, not_before: datetime) -> None:
+    """Queues a job unless the same one waits to begin. Runs as the worker, which may see what waits."""
+    await session.execute(_ENQUEUE_ONCE, params={"kind": kind, "subject": subject, "not_before": not_before})
 
 
 async def claim(session: AsyncSession, now: datetime, *, kinds: Collection[str]) -> Job | None:

@@ -10,6 +10,7 @@ from api.graphql.context import Context, Info
 from api.graphql.products import Merchant, Product, merchant_of, places, product_of, visible_product
 from api.graphql.reference import KnownOrganisation, KnownProgramme
 from api.graphql.rule_sets import RuleSet, ScoringItem, item_of, rule_set_of
+from api.graphql.transparency import TRANSPARENCY, TransparencyOfProgramme
 from api.graphql.types import Connection, Node, connect
 from api.graphql.view import page_of
 from domain.errors import InvalidInput, NotFound
@@ -45,8 +46,7 @@ class CatalogueEntry:
 
 
 @strawberry.type(description="One city's programme.")
-class Programme(ConsultationsOfProgramme, Node):
-    known: strawberry.Private[KnownProgramme]
+class Programme(TransparencyOfProgramme, ConsultationsOfProgramme, Node):
     code: str
     name: str = strawberry.field(description="In the language of the request (Accept-Language), zh-CN by default.")
     notice: str = strawberry.field(description="Says that this is an illustration after public reports, where it is.")
@@ -78,7 +78,7 @@ class Programme(ConsultationsOfProgramme, Node):
         return catalogue_entries(info.context, self.known)
 
 
-SECTIONS = (CONSULTATIONS,)
+SECTIONS = (CONSULTATIONS, TRANSPARENCY)
 
 
 @strawberry.input(description="A place to look around. Used for the answer, never stored.")

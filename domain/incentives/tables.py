@@ -104,6 +104,16 @@ class Entitlement(SQLModel, table=True):
     until: date = Field(sa_type=Date)
 
 
+class Uptake(SQLModel, table=True):
+    __tablename__ = "uptake"
+    __table_args__ = (ForeignKeyConstraint(["programme_id"], ["programme.id"], name="uptake_programme_fkey"),)
+
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    day: date = Field(primary_key=True, sa_type=Date)
+    eligible_never_used: int = Field(sa_type=Integer)
+
+
 class ServiceAccount(SQLModel, table=True):
     __tablename__ = "service_account"
     __table_args__ = (

@@ -93,6 +93,18 @@ class RuleSet(SQLModel, table=True):
     assessment_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class ProgrammeFigures(SQLModel, table=True):
+    __tablename__ = "programme_figures"
+    __table_args__ = (
+        ForeignKeyConstraint(["programme_id"], ["programme.id"], name="programme_figures_programme_fkey"),
+    )
+
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    year: int = Field(primary_key=True, sa_type=SmallInteger)
+    day: date = Field(sa_type=Date)
+    content: dict[str, Any] = Field(sa_type=JSONB)
+
+
 class Consultation(SQLModel, table=True):
     __tablename__ = "consultation"
     __table_args__ = (ForeignKeyConstraint(["rule_set_id"], ["rule_set.id"], name="consultation_rule_set_fkey"),)

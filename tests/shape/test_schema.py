@@ -39,6 +39,7 @@ ABOUT_NOBODY = {
     "product",
     "product_shop",
     "programme",
+    "programme_figures",
     "rule_field",
     "rule_item",
     "rule_set",
@@ -47,6 +48,7 @@ ABOUT_NOBODY = {
     "statement_payment",
     "terminal",
     "transfer",
+    "uptake",
 }
 APPEND_ONLY = {
     "access_event",

@@ -1,0 +1,104 @@
+"""What a programme tells about itself, and what of it everybody may read: nothing from which one can be subtracted."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo
+
+FEWEST: Final = 10
+STEP: Final = 10
+MONEY_STEP_FEN: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFigures:
+    """One product, by its code, in one year. Money in fen."""
+
+    code: str
+    beneficiaries: int | None = None
+    redemptions: int | None = None
+    relief_fen: int | None = None
+    eligible_never_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """A programme in one year. Money in fen, hours whole."""
+
+    participants: int | None = None
+    registered_volunteers: int | None = None
+    volunteer_hours: int | None = None
+    records: int | None = None
+    beneficiaries: int | None = None
+    redemptions: int | None = None
+    relief_fen: int | None = None
+    deposits_waived_fen: int | None = None
+    objections_opened: int | None = None
+    objections_upheld: int | None = None
+    overdue_decided_for_citizen: int | None = None
+    by_product: tuple[ProductFigures, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Year:
+    """A local year as days and instants, the end not included."""
+
+    number: int
+    first: date
+    last: date
+    since: datetime
+    until: datetime
+
+
+def year_of(number: int, zone: ZoneInfo) -> Year:
+    """The year of this number in a programme's time zone."""
+    first, after = date(number, 1, 1), date(number + 1, 1, 1)
+    return Year(
+        number=number,
+        first=first,
+        last=date(number, 12, 31),
+        since=datetime.combine(first, time(), zone).astimezone(UTC),
+        until=datetime.combine(after, time(), zone).astimezone(UTC),
+    )
+
+
+def for_everybody(figures: Figures) -> Figures:
+    """Counts below ten are hidden, the others rounded down to tens; so are sums that rest on fewer than ten people."""
+    some = figures.beneficiaries or 0
+    return replace(
+        figures,
+        participants=shown(figures.participants),
+        registered_volunteers=shown(figures.registered_volunteers),
+        volunteer_hours=_sum(figures.volunteer_hours, figures.registered_volunteers, STEP),
+        records=_sum(figures.records, figures.participants, STEP),
+        beneficiaries=shown(figures.beneficiaries),
+        redemptions=_sum(figures.redemptions, some, STEP),
+        relief_fen=_sum(figures.relief_fen, some, MONEY_STEP_FEN),
+        deposits_waived_fen=_sum(figures.deposits_waived_fen, some, MONEY_STEP_FEN),
+        objections_opened=shown(figures.objections_opened),
+        objections_upheld=shown(figures.objections_upheld),
+        overdue_decided_for_citizen=shown(figures.overdue_decided_for_citizen),
+        by_product=tuple(_product(one) for one in figures.by_product),
+    )
+
+
+def shown(count: int | None) -> int | None:
+    """A count of people as everybody may read it."""
+    return None if count is None or count < FEWEST else count // STEP * STEP
+
+
+def _product(figures: ProductFigures) -> ProductFigures:
+    return ProductFigures(
+        code=figures.code,
+        beneficiaries=shown(figures.beneficiaries),
+        redemptions=_sum(figures.redemptions, figures.beneficiaries, STEP),
+        relief_fen=_sum(figures.relief_fen, figures.beneficiaries, MONEY_STEP_FEN),
+        eligible_never_used=shown(figures.eligible_never_used),
+    )
+
+
+def _sum(amount: int | None, people: int | None, step: int) -> int | None:
+    """A sum, where enough people stand behind it."""
+    if amount is None or (people or 0) < FEWEST:
+        return None
+    return amount // step * step
