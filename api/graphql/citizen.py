@@ -7,6 +7,7 @@ import strawberry
 from api.graphql.accounts import AccountsOfCitizen
 from api.graphql.context import Context, Info
 from api.graphql.incentives import BenefitsOfCitizen
+from api.graphql.leaving import LeavingOfCitizen
 from api.graphql.notices import NoticesOfCitizen
 from api.graphql.people import PeopleOfCitizen
 from api.graphql.programmes import Programme, programme_of
@@ -37,6 +38,7 @@ class Citizen(
     VolunteeringOfCitizen,
     RightsOfCitizen,
     NoticesOfCitizen,
+    LeavingOfCitizen,
     Node,
 ):
     display_name: str

@@ -10,11 +10,11 @@ import strawberry
 from api.graphql.citizen import Citizen
 from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
+from api.graphql.leaving import erased_words, kept_words
 from api.graphql.people import Consent
 from api.graphql.view import subject_of
 from domain.people import actions
 from domain.people.actions import Ended
-from domain.values import words
 
 
 @strawberry.input(description="One purpose, in the version of its text that was read.")
@@ -74,25 +74,8 @@ class MembershipMutation:
 
 
 def _withdrawal(context: Context, ended: Ended, *, left: bool) -> Withdrawal:
-    erased = [_SCORE_ERASED] if left or "score" in ended.purposes else []
-    kept = [_CONSENTS_KEPT, _LOG_KEPT, *([_USES_KEPT, _OPEN_KEPT] if left else [])]
     return Withdrawal(
         at=ended.at,
-        erased=[context.speak(one) for one in erased],
-        kept=[context.speak(one) for one in kept],
+        erased=[context.speak(one) for one in erased_words(ended.purposes, left=left)],
+        kept=[context.speak(one) for one in kept_words(left=left)],
     )
-
-
-_SCORE_ERASED = words(
-    "信用分、记录、得分明细及其变化历史。", "The score, the records, the lines and the history of changes."
-)
-_CONSENTS_KEPT = words("您何时同意、何时撤回的凭证。", "The proof of when you consented and when you took it back.")
-_LOG_KEPT = words("谁查看过您信息的日志。", "The log of who has read about you.")
-_USES_KEPT = words(
-    "已用额度(只凭化名),直到该周期结束,以免重复使用。",
-    "What has been used, under a pseudonym, until its window ends, so that nothing is used twice.",
-)
-_OPEN_KEPT = words(
-    "未了结的押金或欠还,按原定日期了结,不会因退出而提前到期。",
-    "What is still open, such as a waived deposit: it ends on its own date, and leaving never makes it due.",
-)

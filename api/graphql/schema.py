@@ -18,6 +18,7 @@ from api.graphql import (
     claims,
     desk,
     incentives,
+    leaving,
     look_up,
     notices,
     office,
@@ -95,6 +96,7 @@ SECTIONS: Final = (
     *case_subjects.SECTIONS,
     *case_work.SECTIONS,
     *notices.SECTIONS,
+    *leaving.SECTIONS,
 )
 
 
