@@ -100,17 +100,12 @@ async def hand_over_services(session: AsyncSession, morning: Morning) -> None:
     await escalate_overdue(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
 
 
-async def turn_day_of_cases(session: AsyncSession, morning: Morning) -> None:
-    """What is overdue is decided for its people, what was announced counts, and what will expire is told."""
-    await turn_cases(session, morning.now, programme_id=morning.city.programme_id, today=morning.day)
-
-
 async def ask_for_figures(session: AsyncSession, morning: Morning) -> None:
     """What the programme tells about itself is worked out while nobody waits."""
     await queue_figures(session, morning.now, programme_id=morning.city.programme_id)
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, turn_day_of_cases, ask_for_figures)
+DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, ask_for_figures)
 
 Advance = Callable[[int, int], None]
 
@@ -161,6 +156,8 @@ async def _run_day(database: WorkerDatabase, cities: Sequence[City], day: date, 
             morning = Morning(city=city, day=day, now=city.morning(day, unit.now))
             for job in jobs:
                 await job(unit.session, morning)
+        if cities:
+            await turn_cases(unit.session, cities[0].morning(day, unit.now), today=day)
         await expire_presentations(unit.session, unit.now)
         rules = {row.programme_id: row.rule_set_id for row in await programmes_due(unit.session, today=day)}
     for city in cities:

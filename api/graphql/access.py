@@ -152,6 +152,7 @@ SUBSCRIPTIONS: Final[Mapping[str, Roles]] = {
     "presentationChanged": CITIZEN,
     "redemptionChanged": PERSON,
     "scoreChanged": PERSON,
+    "noticeAdded": PERSON,
 }
 
 # Whose hands an object may reach at all. A type without anybody's data is everyone's.

@@ -9,6 +9,7 @@ import strawberry
 
 from api.feed import Closing
 from api.graphql.context import Context, Info
+from api.graphql.notices import Notice
 from api.graphql.redemption import Presentation, Redemption
 from api.graphql.scoring import Score
 from domain.errors import NotFound
@@ -17,6 +18,7 @@ from domain.redemption.rules.states import PresentationStatus
 _PRESENTATION: Final = "presentation"
 _REDEMPTION: Final = "redemption"
 _SCORE: Final = "scoreChanged"
+_NOTICE: Final = "noticeAdded"
 _ENDED: Final = frozenset({PresentationStatus.REDEEMED, PresentationStatus.EXPIRED, PresentationStatus.CANCELLED})
 # A held code ends a while after its own minute: from then on it is looked at so often.
 _LOOK_EVERY_S: Final = 2.0
@@ -67,6 +69,16 @@ class Subscription:
                     score: Score | None = await _read(info, "Score", int(changed))
                     if score is not None:
                         yield score
+
+    @strawberry.subscription(description="Something that the caller has to know.")
+    async def notice_added(self, info: Info) -> AsyncGenerator[Notice, None]:
+        with suppress(Closing), _listening(info.context, _NOTICE) as signal:
+            while True:
+                changed = await signal.next()
+                if changed is not None:
+                    notice: Notice | None = await _read(info, "Notice", int(changed))
+                    if notice is not None:
+                        yield notice
 
 
 def _listening(context: Context, topic: str, subject: str | None = None) -> Any:

@@ -2,7 +2,7 @@
 
 tell(session, now, *, notices)                                          whatever one transaction has to tell
 tell_of_rules(session, now, *, programme_id, version, effective_from)   a new version of the rules, to everybody
-warn_of_expiry(session, now, *, programme_id, today)                    daily: who loses a line by date soon
+warn_of_expiry(session, now, *, today)                                  daily: who loses a line by date soon
 mark_read(session, actor, now, *, ids, key)
 """
 
@@ -55,11 +55,9 @@ async def tell_of_rules(
     )
 
 
-async def warn_of_expiry(session: AsyncSession, now: datetime, *, programme_id: int, today: date) -> None:
+async def warn_of_expiry(session: AsyncSession, now: datetime, *, today: date) -> None:
     """Tells those from whose score something leaves by date in the next 30 days. Runs daily as the worker."""
-    await queries.add_expiries(
-        session, now, programme_id=programme_id, kind=Kind.EXPIRY_COMING.value, today=today, until=today + AHEAD
-    )
+    await queries.add_expiries(session, now, kind=Kind.EXPIRY_COMING.value, today=today, until=today + AHEAD)
 
 
 async def mark_read(session: AsyncSession, actor: Actor, now: datetime, *, ids: Sequence[int], key: UUID) -> None:

@@ -32,7 +32,7 @@ _ADD_EXPIRIES: Final = text("""
         jsonb_build_object('on', k.valid_until)
     FROM score AS k
     JOIN citizen AS c ON c.id = k.citizen_id
-    WHERE c.programme_id = :programme AND c.scored_from IS NOT NULL
+    WHERE c.scored_from IS NOT NULL
       AND k.valid_until > CAST(:today AS date) AND k.valid_until <= CAST(:until AS date)
     ORDER BY c.person_id
     ON CONFLICT DO NOTHING
@@ -71,11 +71,9 @@ async def add_for_all(
     await session.execute(_ADD_FOR_ALL, params={**values, "params": json.dumps(params, ensure_ascii=False)})
 
 
-async def add_expiries(
-    session: AsyncSession, now: datetime, *, programme_id: int, kind: str, today: date, until: date
-) -> None:
+async def add_expiries(session: AsyncSession, now: datetime, *, kind: str, today: date, until: date) -> None:
     """Writes a notice to everybody whose points change by date up to and with `until`."""
-    values = {"now": now, "programme": programme_id, "kind": kind, "today": today, "until": until}
+    values = {"now": now, "kind": kind, "today": today, "until": until}
     await session.execute(_ADD_EXPIRIES, params=values)
 
 

@@ -21,7 +21,7 @@ async def turn(cases: Cases, days: int) -> None:
     """The morning so many days later."""
     at = TEN + days * DAY
     async with cases.worker.transaction(ANONYMOUS) as unit:
-        await turn_cases(unit.session, at, programme_id=cases.programme_id, today=day_of(at))
+        await turn_cases(unit.session, at, today=day_of(at))
 
 
 async def test_an_adverse_record_is_announced_before_it_counts_and_counts_when_its_days_are_over(cases: Cases) -> None:
