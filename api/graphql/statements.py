@@ -127,9 +127,9 @@ class StatementMutation:
         self, info: Info, merchant_id: strawberry.ID, month: str, payment_ref: str, idempotency_key: UUID
     ) -> StatementResult:
         context = info.context
-        (number,) = context.unseal("merchant", merchant_id)
         async with context.transaction() as unit:
             wanted = month_of(month, context.programme(unit).zone)
+            (number,) = context.unseal("merchant", merchant_id)
             await paying.mark_paid(
                 unit.session,
                 unit.actor,

@@ -136,12 +136,7 @@ async def redeem(
     if opened.earlier is not None:
         if not opened.same_request:
             raise IdempotencyConflict
-        products = catalogue.products
-        return await scans.told(
-            session,
-            redemption_id=cast("int", opened.earlier["id"]),
-            unit_of=lambda product_id: basis_unit(products[product_id].shape),
-        )
+        return await _repeated(session, catalogue, redemption_id=cast("int", opened.earlier["id"]))
     found = await _find(session, now, catalogue=catalogue, scan=scan, opened=opened)
     if isinstance(found, ScanOutcome):
         return found
@@ -154,17 +149,9 @@ async def redeem(
         return relief
     vault: Vault = session.info["vault"]
     taken = _taken(verdict, relief, scan=scan, keyed=keyed, receipt=receipt_number_of(vault, verdict.code.id))
-    drawn = await codes.reserve(session, product_code=taken.product_code) if found.product.partner_codes else None
-    if found.product.partner_codes and drawn is None:
-        await partner_codes.run_out(session, actor, now, product_code=taken.product_code)
-        return await _lost(session, now, verdict=verdict, to="CODES")
-    written = await scans.take_benefit(session, now, taken=taken)
+    written = await _write(session, actor, now, taken=taken, product=found.product)
     if isinstance(written, str):
         return await _lost(session, now, verdict=verdict, to=written)
-    if drawn is not None:
-        await partner_codes.hand_out(
-            session, actor, now, product_code=taken.product_code, code_id=drawn, redemption_id=written
-        )
     return ScanOutcome(
         reason=ScanReason.OK,
         product_id=verdict.code.product_id,
@@ -182,6 +169,31 @@ async def redeem(
             due_on=taken.due_on,
         ),
     )
+
+
+async def _repeated(session: AsyncSession, catalogue: Catalogue, *, redemption_id: int) -> ScanOutcome:
+    """What this key has led to, told from the sale itself."""
+    return await scans.told(
+        session,
+        redemption_id=redemption_id,
+        unit_of=lambda product_id: basis_unit(catalogue.products[product_id].shape),
+    )
+
+
+async def _write(session: AsyncSession, actor: Actor, now: datetime, *, taken: Taken, product: Product) -> int | str:
+    """The number of the sale, with a partner's code where the product gives one; or what there was not enough of."""
+    if not product.partner_codes:
+        return await scans.take_benefit(session, now, taken=taken)
+    drawn = await codes.reserve(session, product_code=product.code)
+    if drawn is None:
+        await partner_codes.run_out(session, actor, now, product_code=product.code)
+        return "CODES"
+    written = await scans.take_benefit(session, now, taken=taken)
+    if isinstance(written, int):
+        await partner_codes.hand_out(
+            session, actor, now, product_code=product.code, code_id=drawn, redemption_id=written
+        )
+    return written
 
 
 async def _open(session: AsyncSession, now: datetime, *, scan: Scan, keyed: Keyed) -> OpenedScan:
