@@ -43,6 +43,8 @@ PLACEHOLDERS = {
     "DateTime": '"2026-01-01T00:00:00Z"',
     "UUID": f'"{KEY}"',
 }
+# Arguments that are read before the object is looked for.
+WELL_FORMED = {"month": '"2026-06"'}
 
 
 def root_fields() -> Iterator[tuple[str, str, GraphQLField]]:
@@ -74,7 +76,8 @@ def literal(kind: GraphQLInputType) -> str:
 
 def document(operation: str, name: str, field: GraphQLField, **given: str) -> str:
     """Asks for one root field with placeholders, and for its refusal where it has one."""
-    values = {one: given.get(one, literal(argument.type)) for one, argument in field.args.items() if needed(argument)}
+    known = WELL_FORMED | given
+    values = {one: known.get(one, literal(argument.type)) for one, argument in field.args.items() if needed(argument)}
     arguments = "(" + " ".join(f"{one}: {value}" for one, value in values.items()) + ")" if values else ""
     kind = get_named_type(field.type)
     selection = ""
