@@ -16,6 +16,7 @@ from api.graphql.reservations import ReservationsOfCitizen
 from api.graphql.rights import RightsOfCitizen
 from api.graphql.scoring import ScoringOfCitizen
 from api.graphql.types import Node
+from api.graphql.verification import VerificationOfCitizen
 from api.graphql.view import Asked, Section
 from api.graphql.volunteering import VolunteeringOfCitizen
 from api.graphql.vouchers import VouchersOfCitizen
@@ -39,6 +40,7 @@ class Citizen(
     RightsOfCitizen,
     NoticesOfCitizen,
     LeavingOfCitizen,
+    VerificationOfCitizen,
     Node,
 ):
     display_name: str

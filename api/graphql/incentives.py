@@ -8,6 +8,7 @@ import strawberry
 
 from api.graphql.context import Context, Info
 from api.graphql.products import Product, product_of
+from api.graphql.receipts import DECISION_RECEIPT, Receipt
 from api.graphql.reference import KnownProduct
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
@@ -76,6 +77,7 @@ class NextStep:
 
 @strawberry.type(description="The answer for one product and one citizen today.")
 class Decision:
+    known: strawberry.Private[KnownProduct]
     qualified: bool
     sentence: str = strawberry.field(description="One sentence in the citizen's language.")
     conditions: list[ConditionResult]
@@ -83,6 +85,13 @@ class Decision:
         description="The smallest changes, open to the citizen, after which the answer would be yes. "
         "Never about protected facts."
     )
+
+    @strawberry.field(
+        description="What this decision can be checked by later: the points that the product compares, "
+        "and their records."
+    )
+    def receipt(self, info: Info) -> Receipt:
+        return DECISION_RECEIPT.of(info).of_decision(info.context.vault, self.known)
 
 
 @strawberry.type(description="What a benefit would be worth.")
@@ -135,9 +144,10 @@ def preview_of(context: Context, content: document.Product, standing: Standing, 
     )
 
 
-def decision_of(context: Context, decided: rules.Decision) -> Decision:
+def decision_of(context: Context, known: KnownProduct, decided: rules.Decision) -> Decision:
     """A decision in the language of the request."""
     return Decision(
+        known=known,
         qualified=decided.qualified,
         sentence=context.speak(decided.sentence),
         conditions=[_condition(context, one) for one in decided.conditions],
@@ -166,7 +176,7 @@ def benefit_of(
         content=content,
         standing=standing,
         product=product_of(context, known.id),
-        decision=decision_of(context, decided),
+        decision=decision_of(context, known, decided),
         allowance=Allowance(
             used=standing.allowance_used(content),
             remaining=standing.allowance_left(content),
@@ -265,5 +275,5 @@ def _maybe(context: Context, value: Words | None) -> str | None:
 BENEFITS = Section("Citizen", "benefits", build=build_standing, read=read_benefits)
 BENEFIT = Section("Benefit", None, build=build_benefit, read=read_benefit)
 EVENTS = Section("NextStep", "events", build=build_events, read=read_events)
-SECTIONS = (BENEFITS, BENEFIT, EVENTS)
+SECTIONS = (BENEFITS, BENEFIT, EVENTS, DECISION_RECEIPT)
 NODES: Mapping[str, str] = {"benefit": "Benefit"}

@@ -147,7 +147,7 @@ def read_presentation(columns: Any, asked: Asked) -> Presentation | None:
         benefit=benefit_of(context, known, catalogue, standing, asked.subject.citizen or 0),
         status=PresentationStatus(shape["status"]),
         match_number=str(shape["match_number"]),
-        refusal=None if refusal is None else decision_of(context, from_json(rules.Decision, refusal)),
+        refusal=None if refusal is None else decision_of(context, known, from_json(rules.Decision, refusal)),
         redemption=None if sale is None else redemption_of(sale, context),
     )
 

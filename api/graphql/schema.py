@@ -35,6 +35,7 @@ from api.graphql import (
     sources,
     staff,
     statements,
+    verification,
     volunteering,
     vouchers,
 )
@@ -97,6 +98,7 @@ SECTIONS: Final = (
     *case_work.SECTIONS,
     *notices.SECTIONS,
     *leaving.SECTIONS,
+    *verification.SECTIONS,
 )
 
 

@@ -7,18 +7,18 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.forecast import FORECAST, ScoreForecast
+from api.graphql.receipts import RECEIPT, Receipt
 from api.graphql.rule_sets import Band, RuleSet, ScoringField, ScoringItem, band_of, item_of, rule_set_of
 from api.graphql.types import Connection, Edge, Node, connection
 from api.graphql.view import Asked, Section
 from domain.errors import NotFound
 from domain.programmes.rules.document import RuleSetDocument
-from domain.scoring.queries import last_change, score_history, score_lines, score_record, score_records
+from domain.scoring.queries import score_history, score_lines, score_record, score_records
 from domain.scoring.rules import (
     Line,
     LineEffect,
     RecordState,
     Total,
-    canonical,
     clamp_reason,
     field_points,
     line_of,
@@ -97,17 +97,6 @@ class RecordConnection(Connection[Record]):
     edges: list[RecordEdge]  # type: ignore[assignment]
 
 
-@strawberry.type(
-    description="A keyed digest that only its holder can have checked. "
-    "`computedAt` is the instant of the last change contained: equal inputs give equal receipts."
-)
-class Receipt:
-    digest: str
-    rule_set_version: int
-    as_of: date
-    computed_at: datetime
-
-
 @strawberry.type(description="Base plus the points of all lines, exactly; what floor or ceiling cut off is a line.")
 class Score(Node):
     points: int
@@ -127,8 +116,7 @@ class Score(Node):
 
     @strawberry.field(description="What this score can be checked by later.")
     def receipt(self, info: Info) -> Receipt:
-        receipt: Receipt = RECEIPT.of(info)
-        return receipt
+        return RECEIPT.of(info).of_score(info.context.vault)
 
 
 def document_of(asked: Asked) -> RuleSetDocument:
@@ -266,29 +254,9 @@ def _change(row: Any, asked: Asked) -> ScoreChange:
     )
 
 
-def read_receipt(columns: Any, asked: Asked) -> Receipt | None:
-    """The digest over everything that the score stands for, under the vault's key."""
-    rows, last = columns
-    if rows is None:
-        return None
-    lines = [line_of(row) for row in rows]
-    rule_set = asked.context.reference.rule_sets[asked.subject.rule_set or 0]
-    as_of, inputs = asked.subject.today, canonical(lines, total(lines, rule_set.document))
-    holder = (str(asked.subject.citizen), str(rule_set.version), as_of.isoformat())
-    return Receipt(
-        digest=asked.context.vault.digest("score receipt", *holder, inputs).hex(),
-        rule_set_version=rule_set.version,
-        as_of=as_of,
-        computed_at=datetime.fromisoformat(last),
-    )
-
-
 SCORE: Section[Score | None] = Section("Score", None, build=build_score, read=read_score)
 SCORE_OF_CITIZEN: Section[Score | None] = Section("Citizen", "score", build=build_score, read=read_score)
 HISTORY: Section[ScoreChangeConnection] = Section("Score", "history", build=build_history, read=read_history)
-RECEIPT: Section[Any] = Section(
-    "Score", "receipt", build=lambda asked: (score_lines(), last_change()), read=read_receipt
-)
 RECORDS: Section[RecordConnection] = Section("Citizen", "records", build=build_records, read=read_records)
 RECORD: Section[Record] = Section(
     "Record", None, build=build_record, read=lambda row, asked: record_of(line_of(row), asked)

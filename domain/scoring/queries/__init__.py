@@ -12,6 +12,7 @@ score_lines()                            [LINE_JSON + source, evidence]; null fo
 score_record(name, *, source_id, ref_hash)  one of these rows, or null
 score_records(name, *, first, after)     the same rows, newest first; after = (start_on, source_id, ref_hash)
 score_history(name, *, first, after)     [{id, at, before, after, cause}], newest first; after = (id,)
+lines_known(name, *, rule_set_id, day, known_at)   {lines, scored_from, joined_at} as known at an instant
 score_forecast(name, *, until)           [{on, leaving: [{item, occurred_on}], tallies: [Tally]}]
 last_change()                            the instant of the last change that the lines contain
 
@@ -22,6 +23,7 @@ from domain.scoring.queries.lines import OF_CITIZEN, OF_CITIZENS, lines_cte
 from domain.scoring.queries.reading import (
     LINE_JSON,
     last_change,
+    lines_known,
     lines_of,
     score_forecast,
     score_history,
@@ -36,6 +38,7 @@ __all__ = [
     "OF_CITIZENS",
     "last_change",
     "lines_cte",
+    "lines_known",
     "lines_of",
     "score_forecast",
     "score_history",

@@ -81,6 +81,21 @@ def last_change() -> Fragment:
     )
 
 
+def lines_known(name: str, *, rule_set_id: int, day: date, known_at: datetime) -> Fragment:
+    """The lines by these rules on that day, as they were known at an instant, and since when the score is kept."""
+    lines = lines_cte(rule_set=f":{name}_rule_set", day=f":{name}_day", known_at=f":{name}_known_at")
+    sql = f"""
+        SELECT json_build_object(
+            'scored_from', c.scored_from, 'joined_at', c.joined_at,
+            'lines', (SELECT coalesce(json_agg({LINE_JSON}), '[]')
+                FROM ({lines}) AS l JOIN item AS i ON i.id = l.item_id))
+        FROM citizen AS c
+        WHERE c.id = :citizen
+    """
+    binds = {f"{name}_rule_set": rule_set_id, f"{name}_day": day, f"{name}_known_at": known_at}
+    return Fragment(sql=sql, binds=binds)
+
+
 def score_records(name: str, *, first: int, after: tuple[date, int, int] | None = None) -> Fragment:
     """The records that are not gone, newest first: those with a line."""
     on, source, reference = after or (None, None, None)
