@@ -14,11 +14,12 @@ from api.relay import forget, relay
 from api.tally import Tally
 from domain import upkeep
 from domain.actor import ANONYMOUS
+from domain.audit_chain import BATCH, chain_events
 from domain.redemption.actions.reserving import turn_reservations
 from domain.redemption.actions.upkeep import expire_presentations
 from seeds.demo import top_up_all
 
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -53,6 +54,14 @@ async def move_lines(database: WorkerDatabase) -> None:
         await turn_reservations(unit.session, unit.now)
 
 
+async def chain_audit(database: WorkerDatabase) -> None:
+    """What was done since the last time is chained to what was done before, one batch in a transaction."""
+    linked = BATCH
+    while linked == BATCH:
+        async with database.transaction(ANONYMOUS) as unit:
+            linked = await chain_events(unit.session)
+
+
 async def seal_canary(database: WorkerDatabase) -> None:
     """What tells a wrong vault key later."""
     async with database.transaction(ANONYMOUS) as unit:
@@ -71,6 +80,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
     Periodic(name="reservations", interval_s=10, run=move_lines),
+    Periodic(name="audit", interval_s=10, run=chain_audit),
     Periodic(name="outbox", interval_s=600, run=forget),
 )
 DEMO: tuple[Periodic, ...] = (Periodic(name="demo", interval_s=1800, run=refresh_demo),)

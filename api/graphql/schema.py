@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.graphql import (
     access,
     accounts,
+    audit,
     case_subjects,
     case_work,
     certificates,
@@ -41,6 +42,7 @@ from api.graphql import (
 )
 from api.graphql.accounts import AccountMutation
 from api.graphql.attendance import AttendanceMutation, EarlierHoursMutation, GuardianMutation
+from api.graphql.audit import AuditQuery
 from api.graphql.case_work import OfficeCasesMutation
 from api.graphql.certificates import CertificateMutation, CertificateQuery, CertificateStaffMutation
 from api.graphql.citizen import CitizenQuery
@@ -99,6 +101,7 @@ SECTIONS: Final = (
     *notices.SECTIONS,
     *leaving.SECTIONS,
     *verification.SECTIONS,
+    *audit.SECTIONS,
 )
 
 
@@ -112,6 +115,7 @@ class Query(
     DeskQuery,
     SourceQuery,
     OfficeQuery,
+    AuditQuery,
     NodeQuery,
 ):
     pass
