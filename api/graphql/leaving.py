@@ -82,10 +82,12 @@ def _ends(raw: Any, ending: Collection[str], asked: Asked, *, left: bool) -> lis
 
 
 def _without(raw: Any, ending: Collection[str]) -> Any:
-    """The standing as it would be: without a score there are no lines and no hours either."""
+    """The standing as it would be: without a score no lines, no hours, and nothing kept from earlier rules."""
     after = {**raw, "consents": [one for one in raw["consents"] if one not in ending]}
     if ConsentPurpose.SCORE in ending:
-        after |= {"scored": False, "tallies": [], "hours": {"year": 0, "total": 0}}
+        after |= {"scored": False, "tallies": [], "hours": {"year": 0, "total": 0}, "entitled": []}
+    if ConsentPurpose.HOUSEHOLD in ending:
+        after |= {"dwelling": []}
     return after
 
 
