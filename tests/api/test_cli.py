@@ -91,20 +91,6 @@ def test_a_worker_joins_a_running_demo(demo: Running, folder: Path, tmp_path: Pa
         assert worker.errors == ""
 
 
-def test_the_doctor_finds_the_roles_of_a_demo_safe(demo: Running, folder: Path, tmp_path: Path) -> None:
-    with running([*BENEFITS, "doctor", "--data", str(folder / "my data")], tmp_path) as doctor:
-        assert doctor.process.wait(30) == 0
-        lines = doctor.output.splitlines()
-    assert lines[0].startswith("PostgreSQL 18.")
-    assert lines[1:4] == [
-        "role   benefits_app: ordinary",
-        "role   benefits_owner: ordinary",
-        "role   benefits_worker: ordinary",
-    ]
-    assert lines[-1] == "The roles are safe."
-    assert any(line.startswith("table  citizen: row security forced") for line in lines)
-
-
 def test_the_tables_of_a_running_demo_are_migrated_again_without_change(
     demo: Running, folder: Path, tmp_path: Path
 ) -> None:
