@@ -1,6 +1,6 @@
 """The shop's desk: scanning a code, and the sales that came of it. What a shop reads is about the sale only."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -126,12 +126,13 @@ def build_sales(asked: Asked) -> Fragment:
     """One page of the shop's sales that fit."""
     page, args = asked.page(), asked.args
     on: date | None = args.get("on")
+    programme = asked.context.reference.programmes[asked.subject.programme or 0]
     status: RedemptionStatus | None = args.get("status")
     receipt: str | None = args.get("receiptNumber")
     wanted = DeskFilter(
         organisation_id=_organisation(asked.context),
-        since=None if on is None else _midnight(asked, on),
-        until=None if on is None else _midnight(asked, on + timedelta(days=1)),
+        since=None if on is None else programme.begins(on),
+        until=None if on is None else programme.ends(on),
         status=None if status is None else RedemptionStatus(status).value,
         due_before=args.get("dueBefore"),
         receipt_number=None if receipt is None else spelled_receipt(receipt),
@@ -168,11 +169,6 @@ def build_terminal(asked: Asked) -> Fragment:
     return shapes.terminal_fragment(
         asked.name, organisation_id=_organisation(asked.context), terminal_id=_only(asked.key)
     )
-
-
-def _midnight(asked: Asked, local: date) -> datetime:
-    programme = asked.context.reference.programmes[asked.subject.programme or 0]
-    return datetime.combine(local, time(), programme.zone).astimezone(UTC)
 
 
 def _organisation(context: Context) -> int:

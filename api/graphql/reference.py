@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,10 @@ from domain.values import Words
 
 log = structlog.get_logger()
 
+# Days beyond these are meant as no limit, and some of them have no instant in every zone.
+_FIRST_DAY: Final = date(1900, 1, 1)
+_LAST_DAY: Final = date(9999, 1, 1)
+_ONE_DAY: Final = timedelta(days=1)
 _RELEASED: Final = frozenset({"PUBLISHED", "SUSPENDED", "REPLACED"})
 
 
@@ -154,6 +158,14 @@ class KnownProgramme:
     def today(self, now: datetime) -> date:
         """The local date in this city."""
         return now.astimezone(self.zone).date()
+
+    def begins(self, day: date) -> datetime:
+        """When a local date begins."""
+        return datetime.combine(min(max(day, _FIRST_DAY), _LAST_DAY), time(), self.zone).astimezone(UTC)
+
+    def ends(self, day: date) -> datetime:
+        """When the next local date begins."""
+        return self.begins(min(day, _LAST_DAY - _ONE_DAY) + _ONE_DAY)
 
     def rule_set_on(self, day: date) -> KnownRuleSet:
         """The rules in force on a day. Raises: NotFound before the first."""

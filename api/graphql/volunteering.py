@@ -1,7 +1,7 @@
 """What volunteers see: events, their sign-ups, their hours and stars, and what each stretch gave."""
 
 import base64
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any
 
@@ -10,7 +10,6 @@ import strawberry
 from api.graphql.certificates import CertificatesOfVolunteering
 from api.graphql.context import Context, Info
 from api.graphql.programmes import GeoInput
-from api.graphql.reference import KnownProgramme
 from api.graphql.types import Connection, Node, connect, connection, day, instant
 from api.graphql.view import Asked, Page, Section, compose, page_of, subject_of
 from domain.actor import PERSON_ROLES
@@ -329,8 +328,8 @@ class VolunteeringQuery:
             known = context.reference.programme(programme)
             search = EventSearch(
                 programme_id=known.id,
-                since=unit.now if from_ is None else max(unit.now, _midnight(from_, known)),
-                until=None if until is None else _midnight(until + timedelta(days=1), known),
+                since=unit.now if from_ is None else max(unit.now, known.begins(from_)),
+                until=None if until is None else known.ends(until),
                 activity_type=activity_type,
                 near=_near(near),
             )
@@ -345,11 +344,6 @@ class VolunteeringQuery:
                 node=lambda row: event_of(row, context),
                 key=lambda row: (row["starts_at"], row["id"]),
             )
-
-
-def _midnight(day_asked: date, programme: KnownProgramme) -> datetime:
-    """When a local date begins."""
-    return datetime.combine(day_asked, time(), programme.zone).astimezone(UTC)
 
 
 def _near(near: GeoInput | None) -> Near | None:

@@ -72,6 +72,14 @@ def waiting_of(desk: dict[str, Any], number: str) -> list[dict[str, Any]]:
     return [one for one in services if one["participant"]["volunteerNumber"] == number]
 
 
+async def test_the_first_and_the_last_day_there_is_are_no_limit(city: City) -> None:
+    asked = '{{ events(programme: "rongcheng", first: 100{}) {{ edges {{ node {{ id }} }} }} }}'
+    async with city.client() as anybody:
+        assert await anybody.ask(asked.format(', from: "0001-01-01", until: "9999-12-31"')) == await anybody.ask(
+            asked.format("")
+        )
+
+
 async def test_a_citizen_volunteers_and_sees_what_it_gave(city: City) -> None:
     event = await open_event(city)
     assert (event["status"], event["mySignUp"]) == ("OPEN", None)
