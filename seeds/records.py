@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from uuid import NAMESPACE_URL, uuid5
 
 from domain.programmes.rules.document import Item, Product, ProgrammeDocument, RuleSetDocument
 from domain.programmes.rules.shapes import Age, Condition, MinGrade, MinPoints, Residence
@@ -51,7 +52,8 @@ def _of_citizen(document: ProgrammeDocument, index: int, today: date) -> Iterato
 
 
 def _delivery(subject: str, item: Item, day: date, quantity: int) -> Delivery:
-    reference = f"{subject}-{item.code}-{day.isoformat()}"
+    # A department's own reference tells nobody whose record it is.
+    reference = str(uuid5(NAMESPACE_URL, f"{subject}-{item.code}-{day.isoformat()}"))
     return Delivery(
         citizen_ref=f"demo:{subject}",
         item=item.code,

@@ -34,8 +34,14 @@ async def give(
 
 
 async def take_back(session: AsyncSession, actor: Actor, now: datetime, *, purposes: Sequence[str]) -> list[str]:
-    """The person no longer agrees to these purposes; gives those that had stood."""
+    """The person no longer agrees to these purposes; gives those that had stood.
+
+    Raises: InvalidInput for an unknown purpose.
+    """
     person_id, programme_id = whose(actor)
+    known = await queries.current_versions(session, programme_id=programme_id)
+    if not set(purposes) <= set(known):
+        raise InvalidInput(_UNKNOWN, field="purpose")
     ended = await queries.end_consents(
         session, person_id=person_id, programme_id=programme_id, purposes=purposes, now=now
     )
@@ -82,6 +88,10 @@ def whose(actor: Actor) -> tuple[int, int]:
 
 _NO_PROGRAMME = words("请重新登录并选择一个项目。", "Please sign in to a programme first.")
 _TWICE = words("同一用途只能同意一次。请去掉重复的一项。", "One purpose is named twice. Please name it once.")
+_UNKNOWN = words(
+    "没有这一用途。请从项目的同意书中选择。",
+    "There is no such purpose. Please take one from the programme's consent texts.",
+)
 _OUTDATED = words(
     "同意书的用途不存在或版本已更新。请重新阅读后再同意。",
     "This purpose does not exist, or its text has changed. Please read the present text and agree to that.",

@@ -1,5 +1,8 @@
 """Which programme documents are refused: the whole file, and everything in it."""
 
+import re
+from zoneinfo import available_timezones
+
 from domain.programmes.rules.checks_products import check_products
 from domain.programmes.rules.checks_rule_set import (
     LONGEST_ADVERSE_MONTHS,
@@ -14,6 +17,8 @@ from domain.programmes.rules.problems import FORM, LINK, RANGE, Place, Problem
 from domain.programmes.rules.terms import ConsentPurpose, OrganisationKind
 
 YOUNGEST_VOLUNTEER = 8
+HOURS_OF_A_DAY = 24
+CODE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 STARS = 5
 DELIVERERS = (OrganisationKind.DEPARTMENT, OrganisationKind.UTILITY)
 
@@ -34,6 +39,12 @@ def check_programme(document: ProgrammeDocument, file: str) -> list[Problem]:
 
 
 def _check_settings(document: ProgrammeDocument, place: Place) -> None:
+    if not CODE.fullmatch(document.code):
+        place.at("code").refuse(FORM, "a code is small letters, digits and hyphens. Correct it.")
+    if document.timezone not in available_timezones():
+        place.at("timezone").refuse(FORM, f"{document.timezone!r} is no time zone. Write one like Asia/Shanghai.")
+    if document.volunteer_daily_hours > HOURS_OF_A_DAY:
+        place.at("volunteer_daily_hours").refuse(RANGE, "a day has 24 hours. Correct the cap.")
     if document.volunteer_minimum_age < YOUNGEST_VOLUNTEER:
         place.at("volunteer_minimum_age").refuse(
             "R20", f"children under {YOUNGEST_VOLUNTEER} do not volunteer, even with consent. Raise the age."

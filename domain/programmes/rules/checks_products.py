@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.programmes.rules.checks_rule_set import NOTHING, check_sources, refuse_twins
+from domain.programmes.rules.checks_rule_set import NOTHING, check_sources, refuse_twins, refuse_words
 from domain.programmes.rules.document import (
     GENERAL,
     Budget,
@@ -13,7 +13,7 @@ from domain.programmes.rules.document import (
     RuleSetDocument,
     Season,
 )
-from domain.programmes.rules.forbidden import FORBIDDEN_AREAS, NO_PRIORITY_AREAS, why
+from domain.programmes.rules.forbidden import FORBIDDEN_AREAS, NO_PRIORITY_AREAS, PRODUCT_WORDS, why
 from domain.programmes.rules.problems import FORM, GATE, LINK, RANGE, WINDOW, Place
 from domain.programmes.rules.shapes import (
     SCORE_CONDITIONS,
@@ -88,6 +88,8 @@ def check_products(document: ProgrammeDocument, place: Place) -> None:
 def check_product(product: Product, around: Surroundings, place: Place) -> None:
     """Notes every reason why this product may not be given."""
     _check_field(product, around, place)
+    for key in ("title", "terms"):
+        refuse_words(getattr(product, key), place.at(key), PRODUCT_WORDS)
     if {product.baseline.zh.strip().lower(), product.baseline.en.strip().lower()} & NOTHING:
         place.at("baseline").refuse("R25", f"there is no baseline: {why('R25')}. Say what everybody gets.")
     _check_shape(product.shape, place.at("shape"))

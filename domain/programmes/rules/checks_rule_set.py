@@ -1,7 +1,7 @@
 """Which rule sets are refused: scale, bands, fields and items, each with the rule that refuses it."""
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 from domain.programmes.rules.codec import encode, to_json
@@ -212,9 +212,9 @@ def refuse_twins(codes: Iterable[str], place: Place) -> None:
         seen.add(code)
 
 
-def refuse_words(text: Words, place: Place) -> None:
-    """Notes the words that nothing may be about."""
-    for word, rule in FORBIDDEN_WORDS:
+def refuse_words(text: Words, place: Place, forbidden: Sequence[tuple[str, str]] = FORBIDDEN_WORDS) -> None:
+    """Notes the words that nothing of this kind may be about."""
+    for word, rule in forbidden:
         if word in text.zh or word in text.en.lower():
             place.refuse(rule, f"it speaks of {word}: {why(rule)}. Take it out of the programme.")
 

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 # Stands for a value that was refused; its problem is in the list.
 REFUSED: Final = object()
+# What a column of the database holds.
+LARGEST: Final = 2**31 - 1
 NAMES: Final[Mapping[type, str]] = {
     str: "text",
     int: "a whole number",
@@ -85,6 +87,9 @@ def _decode_scalar(kind: type, raw: object, place: Place) -> object:
             place.refuse("R8", f"points must be one whole number, here {raw!r}: {why('R8')}. Give one number.")
         else:
             place.refuse(FORM, f"{NAMES[kind]} is needed here, not {raw!r}. Correct the value.")
+        return REFUSED
+    if type(raw) is int and abs(raw) > LARGEST:
+        place.refuse(FORM, f"{raw} is too large: at most {LARGEST} can be counted. Correct the value.")
         return REFUSED
     return raw
 

@@ -96,6 +96,16 @@ FORBIDDEN_WORDS: Final[tuple[tuple[str, str], ...]] = (
     *((word, "R19") for word in ("举报", "线索", "检举", "tip-off", "informing on", "report on others")),
 )
 
+# What a product may not say of itself, whatever shape it claims.
+PRODUCT_WORDS: Final[tuple[tuple[str, str], ...]] = (
+    *((word, "R1") for word in ("加价", "加收", "罚款", "surcharge", "penalty", "fined")),
+    *((word, "R4") for word in ("红名单", "黑名单", "红黑榜", "red list", "blacklist")),
+    *(
+        (word, "R7")
+        for word in ("优先就诊", "优先救治", "插队", "priority treatment", "priority medical", "jump the queue")
+    ),
+)
+
 # A label must not shame, colour or rank.
 SHAMING_WORDS: Final = (
     *("不良", "失信", "较差", "很差", "警示", "黑", "红", "黄", "绿", "第", "名次", "排名"),
