@@ -4,10 +4,10 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -19,6 +19,9 @@ from domain.values import words
 from domain.vault import Vault
 
 _ASSUME = text("SELECT * FROM assume(:role, :person, :programme, :organisation, :terminal)")
+
+# PostgreSQL counts days from here.
+_EPOCH = date(2000, 1, 1).toordinal()
 
 _REFUSALS = {
     "PROGRAMME": words("没有这个项目。请重新登录。", "There is no such programme. Please sign in again."),
@@ -136,7 +139,7 @@ _NOBODY = {"role": "anonymous", "person": None, "programme": None, "organisation
 
 def create_engine(url: str | URL, *, pool_size: int = 10) -> AsyncEngine:
     """An engine with limits everywhere: a database that hangs must never hang the city."""
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(url),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=pool_size,
@@ -158,6 +161,25 @@ def create_engine(url: str | URL, *, pool_size: int = 10) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "connect", _spell_dates)
+    return engine
+
+
+def _spell_dates(connection: Any, _record: object) -> None:
+    """Windows without a beginning start on the first of all days, which the driver would write as minus infinity."""
+    connection.run_async(
+        lambda driver: driver.set_type_codec(
+            "date", schema="pg_catalog", encoder=_days_of, decoder=_date_of, format="tuple"
+        )
+    )
+
+
+def _days_of(day: date) -> tuple[int]:
+    return (day.toordinal() - _EPOCH,)
+
+
+def _date_of(days: tuple[int]) -> date:
+    return date.fromordinal(min(max(days[0] + _EPOCH, 1), date.max.toordinal()))
 
 
 def _compact_json(value: Any) -> str:

@@ -29,6 +29,10 @@ rules = App(name="rules", help="Look at programme files.")
 rules.command("api.cli.papers:check", help="Say what is wrong with programme files.")
 app.command(rules)
 
+ledger = App(name="ledger", help="Look at the books.")
+ledger.command("api.cli.ledger:check", help="Prove the books from their rows; name the first that does not fit.")
+app.command(ledger)
+
 
 def main() -> None:
     """Runs one command. What keeps it from starting is told in one sentence, with status 1."""

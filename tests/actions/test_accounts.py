@@ -281,7 +281,7 @@ async def test_whose_account_it_is_and_of_which_kind_is_checked(rongcheng: Count
     for account, refusal in ((theirs, NotFound), (10**9, NotFound), (water, InvalidInput)):
         error = await refused(claim(rongcheng, citizen, product_id, account, OPEN))
         assert isinstance(error, refusal)
-        assert error.field == "accountId"
+        assert error.field == ("accountId" if refusal is InvalidInput else None)
     assert isinstance(await refused(claim(rongcheng, citizen, bus, mine, OPEN)), ProductUnavailable)
     assert isinstance(await refused(claim(rongcheng, citizen, 10**9, mine, OPEN)), NotFound)
     await unlink(rongcheng, citizen, mine, OPEN)

@@ -60,7 +60,7 @@ async def unlink_account(session: AsyncSession, actor: Actor, now: datetime, *, 
         return account_id
     found = await accounts.lock_account(session, account_id=account_id, citizen_id=citizen_id)
     if found is None:
-        raise NotFound(field="id")
+        raise NotFound
     if not found[1]:
         raise AlreadyDecided(words("此账户已解除关联。", "This account has been unlinked already."))
     await accounts.unlink(session, now, account_id=account_id)
@@ -92,7 +92,7 @@ async def sign_promise(
         return product_id
     product = catalogue.products.get(product_id)
     if product is None:
-        raise NotFound(field="productId")
+        raise NotFound
     if not isinstance(product.shape, PapersLater):
         raise RuleRefused(_NO_PAPERS, field="productId")
     if digest != promise_digest(product):

@@ -70,7 +70,7 @@ async def claim_benefit(
         return int(str(earlier["id"]))
     product = catalogue.products.get(wish.product_id)
     if product is None:
-        raise NotFound(field="productId")
+        raise NotFound
     check_claimable(product)
     await accounts.lock_citizen(session, citizen_id=citizen_id)
     await _check_account(session, citizen_id=citizen_id, account_id=wish.account_id, product=product)
@@ -136,7 +136,7 @@ async def refuse_claim(
 async def _check_account(session: AsyncSession, *, citizen_id: int, account_id: int, product: Product) -> None:
     found = await accounts.lock_account(session, account_id=account_id, citizen_id=citizen_id)
     if found is None or not found[1]:
-        raise NotFound(field="accountId")
+        raise NotFound
     if found[0] != product.account_kind:
         raise InvalidInput(
             words(

@@ -133,9 +133,11 @@ async def give_allowance_back(session: AsyncSession, sale: Sale, *, taken: int) 
 
 
 async def refill(session: AsyncSession, sale: Sale) -> None:
-    """Everything goes back into the budget, whose row comes last here as well."""
-    held = sale.budget_taken if sale.holds_money else 0
-    await turn_budget(session, sale, reserved=held, spent=held - sale.budget_taken)
+    """Everything that is still held or was spent goes back into the budget, whose row comes last here as well."""
+    if sale.holds_money and sale.is_open:
+        await turn_budget(session, sale, reserved=sale.budget_taken, spent=0)
+    elif sale.pieces or not sale.holds_money:
+        await turn_budget(session, sale, reserved=0, spent=-sale.budget_taken)
 
 
 async def release_budget(session: AsyncSession, sale: Sale) -> None:
