@@ -201,7 +201,7 @@ class History:
         kind = model.COUNTER[which % 3 % 2]
         if command == "fund":
             kind = list(Kind)[which % 3]
-            return command, (lambda: play.fund(kind, size * 40 + 1), self.fund(kind, size * 40 + 1))
+            return command, (lambda: play.fund(kind, 2_500 * (1 + size % 2)), self.fund(kind, 2_500 * (1 + size % 2)))
         if command == "present":
             return command, (lambda: play.present(citizen, kind), self.present(citizen, kind))
         if command == "redeem" and self.recent():
