@@ -21,7 +21,8 @@ from api.embedded import Urls
 from api.embedded import urls as urls_of
 from domain.actor import ANONYMOUS
 from domain.clock import ZONE
-from seeds.demo import people_of
+from domain.programmes.rules.windows import season_of
+from seeds.demo import document_of, people_of
 from tests.api.city import City
 
 CITY = "rongcheng"
@@ -107,6 +108,12 @@ class Demo:
                         return product["id"], benefit["allowance"]["used"]
         raise AssertionError("nobody gives it")
 
+    def group(self, code: str) -> str:
+        """Where the citizen's page shows this product."""
+        with self.sign_in() as phone:
+            benefits = phone.ask("{ me { benefits { group product { code } } } }")["benefits"]
+        return next(str(one["group"]) for one in benefits if one["product"]["code"] == code)
+
     def allowance(self, product: str) -> Any:
         return next(one for one in self.mine()["benefits"] if one["product"]["id"] == product)["allowance"]
 
@@ -119,6 +126,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         address = first.line("ready")
         with running([*BENEFITS, "serve", "--port", "0", "--data", str(data)], folder / "second") as second:
             yield Demo(data, (address, second.line("ready")), folder)
+
+
+async def test_a_heating_season_opens_and_closes_on_its_days(demo: Demo) -> None:
+    heating = next(one for one in document_of(CITY).products if one.season is not None and one.claim_window is not None)
+    assert heating.season is not None
+    assert heating.claim_window is not None
+    opens, closes = season_of(heating.claim_window, demo.today())
+    if opens <= demo.today():
+        opens, closes = season_of(heating.claim_window, closes)
+    seen = []
+    for day in (opens - timedelta(days=1), opens, closes - timedelta(days=1), closes):
+        if day > demo.today():
+            demo.clock("--until", day.isoformat())
+        seen.append(demo.group(heating.code) == "NOT_IN_SEASON")
+    assert seen == [True, False, False, True]
+    first_day, _ = season_of(heating.season, opens)
+    budgets = f"SELECT count(*) FROM budget WHERE product_code = '{heating.code}' AND window_start = '{first_day}'"
+    assert await fetch(urls_of(demo.data).owner, budgets) == 1
 
 
 async def test_the_clock_has_moved_in_every_process_and_each_skipped_day_is_done(demo: Demo) -> None:
