@@ -71,8 +71,13 @@ async def release(session: AsyncSession, now: datetime, *, redemption_id: int) -
 
 
 async def deny_claim(session: AsyncSession, now: datetime, *, redemption_id: int) -> None:
-    """An objection to a claim was upheld: nothing is paid, and it is over. Also for an office with its case open."""
-    await _let_go(session, now, sale=await lock_sale(session, _WORKER, now, redemption_id=redemption_id))
+    """An objection to a claim was upheld: nothing is paid, and it is over. Also for an office with its case open.
+
+    Where no claim waits, nothing happens.
+    """
+    sale = await sales.lock(session, _WORKER, now, redemption_id=redemption_id)
+    if sale is not None and sale.status == "CLAIM_PENDING":
+        await _let_go(session, now, sale=sale)
 
 
 async def _let_go(session: AsyncSession, now: datetime, *, sale: Sale) -> None:

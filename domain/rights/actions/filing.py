@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import audit, idempotency
 from domain.actor import Actor
 from domain.errors import AlreadyDecided, CapacityFull, InvalidInput, NotFound, Overlap, TooEarly, TooLate
+from domain.redemption.actions import lives
 from domain.rights.actions import settling
 from domain.rights.actions.working import citizen_of, hang_on, note_step, sealed
 from domain.rights.queries import cases, papers, subjects
@@ -106,6 +107,8 @@ async def object_to(
         if not again:
             await settling.contest(session, now, terms=terms, subject=subject)
         await note_step(session, actor, now, case=case, step=step)
+    elif wish.target is Target.REDEMPTION:
+        await lives.contest_claim(session, redemption_id=subject[0], at=now)
     await audit.record(session, actor, now, action="object", about={"objection": objection_id})
     await idempotency.bind(session, actor, key=key, result={"id": objection_id})
     return objection_id

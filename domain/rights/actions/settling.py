@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.incentives.rules.standing import Catalogue
+from domain.redemption.actions import lives
 from domain.rights.queries import benefits, repairs
 from domain.rights.queries.papers import CaseRef
 from domain.rights.rules.cases import CaseTerms, Target
@@ -43,7 +44,12 @@ async def contest(session: AsyncSession, now: datetime, *, terms: CaseTerms, sub
 
 
 async def release(session: AsyncSession, now: datetime, *, terms: CaseTerms, objection: Row[Any]) -> None:
-    """An objection has come to nothing: the record it had suspended counts again, or goes on waiting to count."""
+    """An objection has come to nothing: the record it had suspended counts again, or goes on waiting to count.
+
+    A claim on the guarantee fund that it had held up is paid when its time is over.
+    """
+    if objection.target == Target.REDEMPTION:
+        await lives.contest_claim(session, redemption_id=objection.subject_key[0], at=None)
     if objection.target != Target.RECORD:
         return
     key = record_key(objection.subject_key)
@@ -69,7 +75,12 @@ async def _counted(session: AsyncSession, terms: CaseTerms, objection: Row[Any])
 async def remove(
     session: AsyncSession, now: datetime, *, terms: CaseTerms, objection: Row[Any], catalogue: Catalogue
 ) -> list[int]:
-    """An objection was right: the record is gone, and the score follows; gives the products that it had cost."""
+    """An objection was right: the record is gone, and the score follows; gives the products that it had cost.
+
+    Of a sale, a claim that still waits is not paid.
+    """
+    if objection.target == Target.REDEMPTION:
+        await lives.deny_claim(session, now, redemption_id=objection.subject_key[0])
     if objection.target != Target.RECORD:
         return []
     given = await benefits.given_products(session, programme_id=terms.programme_id)
