@@ -154,7 +154,7 @@ async def test_a_key_without_a_name_is_used_only_when_there_is_no_choice(fake: F
         {"iss": "https://evil.example"}, {"iss": ISSUER + "/"}, {"iss": ...}, {"aud": "other"}, {"aud": ...},
         {"aud": [CLIENT, "other"]}, {"aud": [CLIENT, "other"], "azp": "other"}, {"azp": "other"}, {"sub": ...},
         {"sub": ""}, {"sub": 5}, {"sub": "a\x00b"}, {"sub": "x" * 256}, {"exp": ...}, {"exp": 1}, {"iat": ...},
-        {"exp": int(time.time()) - 31}, {"iat": int(time.time()) + 300}, {"nbf": int(time.time()) + 300},
+        {"exp": int(time.time()) - 31}, {"iat": int(time.time()) + 86400}, {"nbf": int(time.time()) + 86400},
     ],
 )  # fmt: skip
 async def test_a_token_that_is_not_current_or_not_for_us_is_refused(fake: FakeIssuer, changes: dict[str, Any]) -> None:
