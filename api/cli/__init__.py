@@ -33,6 +33,10 @@ ledger = App(name="ledger", help="Look at the books.")
 ledger.command("api.cli.ledger:check", help="Prove the books from their rows; name the first that does not fit.")
 app.command(ledger)
 
+bench = App(name="bench", help="Measure this machine. Prints ratios; nothing depends on them.")
+bench.command("api.cli.bench:scan", help="Scans of one hot budget against pgbench of the same statements.")
+app.command(bench)
+
 
 def main() -> None:
     """Runs one command. What keeps it from starting is told in one sentence, with status 1."""

@@ -136,7 +136,9 @@ _TYPES: Final[Mapping[str, TypeEngine[Any]]] = {
     "product": BigInteger(),
     "organisation": BigInteger(),
 }
-_INPUTS = text(f"WITH lines AS ({lines_cte()}) SELECT ({_STANDING}) AS standing, ({_PRODUCT_STATE}) AS product")
+# The second statement of a scan, as text for whoever measures it.
+INPUTS: Final = f"WITH lines AS ({lines_cte()}) SELECT ({_STANDING}) AS standing, ({_PRODUCT_STATE}) AS product"
+_INPUTS = text(INPUTS)
 _INPUTS = _INPUTS.bindparams(*(bindparam(name, type_=_TYPES[name]) for name in _INPUTS.compile().params))
 
 
