@@ -140,7 +140,8 @@ async def test_a_new_product_begins_with_a_budget_of_its_own_and_one_of_pieces_m
     start = await town.act(approver, offering.add_budget, money=Money(product_id=number, amount=5, decision_ref="5号"))
     assert start == (await town.today()).replace(day=1)
     rows = await town.rows(
-        "SELECT total FROM budget WHERE programme_id = :programme AND product_code = 'printing-new' AND window_start = :day",
+        """SELECT total FROM budget
+        WHERE programme_id = :programme AND product_code = 'printing-new' AND window_start = :day""",
         day=start,
     )
     assert [row.total for row in rows] == [35]
