@@ -69,6 +69,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "askForReview": CITIZEN,
     "requestRepair": CITIZEN,
     "declineRecord": CITIZEN,
+    "exportMyData": PERSON,
+    "eraseMyData": PERSON,
     "markNoticesRead": PERSON,
     # The citizen: benefits.
     "presentBenefit": CITIZEN,
@@ -180,6 +182,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Household": PERSON,
     "Redemption": PERSON | OFFICE,
     "Consent": PERSON,
+    "DataExport": PERSON,
     "Withdrawal": PERSON,
     "WithdrawalPreview": PERSON,
     "Declined": CITIZEN,

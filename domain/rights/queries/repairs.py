@@ -34,6 +34,11 @@ _DECIDE: Final = text("""
         remedy_until = :remedy_until
     WHERE id = :id
 """)
+_WITHDRAW_ALL: Final = text("""
+    UPDATE repair SET status = 'WITHDRAWN', decided_at = :now
+    WHERE person_id = :person AND programme_id = :programme AND decided_at IS NULL
+    RETURNING id
+""")
 _KEEP_COPY: Final = text("""
     INSERT INTO repaired_record (repair_id, person_id, programme_id, at, wrapped_key, sealed_copy)
     VALUES (:repair, :person, :programme, :now, :wrapped_key, :sealed_copy)
@@ -94,3 +99,9 @@ async def keep_copy(
         "sealed_copy": sealed_copy,
     }
     await session.execute(_KEEP_COPY, params=values)
+
+
+async def withdraw_all(session: AsyncSession, now: datetime, *, person_id: int, programme_id: int) -> Sequence[int]:
+    """Takes every repair back that one person has asked for and nobody has decided."""
+    values = {"now": now, "person": person_id, "programme": programme_id}
+    return (await session.execute(_WITHDRAW_ALL, params=values)).scalars().all()
