@@ -3,11 +3,12 @@
 The CHECKs, policies and triggers stand in the migrations.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -31,6 +32,7 @@ class ConsentText(SQLModel, table=True):
     title: dict[str, Any] = Field(sa_type=JSONB)
     body: dict[str, Any] = Field(sa_type=JSONB)
     digest: str = Field(sa_type=Text)
+    since: date | None = Field(default=None, sa_type=Date)
 
 
 class Consent(SQLModel, table=True):

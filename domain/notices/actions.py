@@ -3,6 +3,7 @@
 tell(session, now, *, notices)                                          whatever one transaction has to tell
 tell_of_rules(session, now, *, programme_id, version, effective_from)   a new version of the rules, to everybody
 warn_of_expiry(session, now, *, today)                                  daily: who loses a line by date soon
+ask_again(session, now, *, today, days)                                 daily: whose consent is to an older text
 mark_read(session, actor, now, *, ids, key)
 """
 
@@ -58,6 +59,11 @@ async def tell_of_rules(
 async def warn_of_expiry(session: AsyncSession, now: datetime, *, today: date) -> None:
     """Tells those from whose score something leaves by date in the next 30 days. Runs daily as the worker."""
     await queries.add_expiries(session, now, kind=Kind.EXPIRY_COMING.value, today=today, until=today + AHEAD)
+
+
+async def ask_again(session: AsyncSession, now: datetime, *, today: date, days: int) -> None:
+    """Tells, once, those who agreed to a text that has changed within so many days. Runs daily as the worker."""
+    await queries.add_changed_texts(session, now, kind=Kind.CONSENT_TEXT_CHANGED.value, today=today, days=days)
 
 
 async def mark_read(session: AsyncSession, actor: Actor, now: datetime, *, ids: Sequence[int], key: UUID) -> None:

@@ -37,6 +37,16 @@ _ADD_EXPIRIES: Final = text("""
     ORDER BY c.person_id
     ON CONFLICT DO NOTHING
 """)
+_ADD_CHANGED_TEXTS: Final = text("""
+    INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
+    SELECT c.person_id, c.programme_id, :now, :kind, 'consent:' || t.purpose || ':' || t.version,
+        jsonb_build_object('title', t.title, 'version', t.version, 'until', t.since + CAST(:days AS integer))
+    FROM consent_text AS t
+    JOIN consent AS c ON c.programme_id = t.programme_id AND c.purpose = t.purpose AND c.version < t.version
+    WHERE t.since > CAST(:today AS date) - CAST(:days AS integer) AND c.withdrawn_at IS NULL
+    ORDER BY c.person_id
+    ON CONFLICT DO NOTHING
+""")
 _MARK_READ: Final = text("""
     UPDATE notice
     SET read_at = :now
@@ -75,6 +85,12 @@ async def add_expiries(session: AsyncSession, now: datetime, *, kind: str, today
     """Writes a notice to everybody whose points change by date up to and with `until`."""
     values = {"now": now, "kind": kind, "today": today, "until": until}
     await session.execute(_ADD_EXPIRIES, params=values)
+
+
+async def add_changed_texts(session: AsyncSession, now: datetime, *, kind: str, today: date, days: int) -> None:
+    """Writes a notice to everybody who agreed to a text of which there is a newer version since a few days."""
+    values = {"now": now, "kind": kind, "today": today, "days": days}
+    await session.execute(_ADD_CHANGED_TEXTS, params=values)
 
 
 async def count_known(session: AsyncSession, *, person_id: int, programme_id: int, ids: Sequence[int]) -> int:

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     REPAIR_DECIDED = "REPAIR_DECIDED"
     EXPIRY_COMING = "EXPIRY_COMING"
     RULES_CHANGED = "RULES_CHANGED"
+    CONSENT_TEXT_CHANGED = "CONSENT_TEXT_CHANGED"
     LOOKED_UP = "LOOKED_UP"
     CLAIM_CONFIRMED = "CLAIM_CONFIRMED"
     CLAIM_REFUSED = "CLAIM_REFUSED"
@@ -56,6 +57,7 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.REPAIR_DECIDED: words("您的修复申请已有结果", "Your repair has been decided"),
     Kind.EXPIRY_COMING: words("您的部分记录即将到期", "Some of your records are about to end"),
     Kind.RULES_CHANGED: words("计分规则将有变化", "The scoring rules will change"),
+    Kind.CONSENT_TEXT_CHANGED: words("您同意过的一份文本有了新版本", "A text that you agreed to has changed"),
     Kind.LOOKED_UP: words("有工作人员查看了您的档案", "Somebody at the office has looked at your file"),
     Kind.CLAIM_CONFIRMED: words("您申请的减免已计入账单", "Your relief is on the bill"),
     Kind.CLAIM_REFUSED: words("您的申请未被接受", "Your claim was not accepted"),
@@ -101,6 +103,11 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "新版规则(第 {version} 版)自 {from} 起施行。您已有资格的优惠,在当前周期内继续保留。请查看规则原文和积分预测。",
         "Version {version} of the rules applies from {from} on. What you qualify for stays yours to the end of its"
         " window. Read the rules and the forecast of your score.",
+    ),
+    Kind.CONSENT_TEXT_CHANGED: words(
+        "“{title}”有了第 {version} 版。请在 {until} 前阅读并重新确认。不确认的,届时不再据此办理新的事项;已有的不变。",
+        "“{title}” has a version {version}. Read it and agree anew by {until}; otherwise nothing new rests on it from"
+        " then on, and what you have stays.",
     ),
     Kind.LOOKED_UP: words(
         "{who}因“{purpose}”查看了您的档案。详情见访问记录。如果不是您办理的业务,请对这次访问提出异议。",

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Date, DateTime, Integer, SmallInteger, Text, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
+from domain.consent.queries import outdated
 from domain.incentives.rules.standing import Catalogue, Standing, age_on, baseline_holds
 from domain.programmes.rules.document import GENERAL
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind
@@ -28,7 +29,8 @@ _ANYBODYS_STANDING: Final = """
         'key', encode(k.wrapped_key, 'hex'),
         'consents', ARRAY(
             SELECT n.purpose FROM consent AS n
-            WHERE n.person_id = c.person_id AND n.programme_id = c.programme_id AND n.withdrawn_at IS NULL),
+            WHERE n.person_id = c.person_id AND n.programme_id = c.programme_id AND n.withdrawn_at IS NULL
+              AND NOT {outdated}),
         'tallies', coalesce({tallies}, '[]'),
         'hours', (
             SELECT json_build_object(
@@ -90,6 +92,7 @@ _ANYBODYS_STANDING: Final = """
 """
 _TALLY: Final = "json_build_object('field', t.field_code, 'merit', t.merit, 'points', t.points)"
 _STANDING: Final = _ANYBODYS_STANDING.format(
+    outdated=outdated("n"),
     whose="c.id = :citizen",
     tallies=f"""(
             SELECT json_agg({_TALLY})
@@ -98,7 +101,9 @@ _STANDING: Final = _ANYBODYS_STANDING.format(
             ) AS t)""",
 )
 _EACH: Final = _ANYBODYS_STANDING.format(
-    whose=OF_CITIZENS.format("c.id"), tallies="(SELECT t.listed FROM tallies AS t WHERE t.citizen_id = c.id)"
+    outdated=outdated("n"),
+    whose=OF_CITIZENS.format("c.id"),
+    tallies="(SELECT t.listed FROM tallies AS t WHERE t.citizen_id = c.id)",
 )
 _STANDINGS = text(f"""
     WITH lines AS ({lines_cte(whose=OF_CITIZENS)}),
