@@ -25,7 +25,6 @@ from domain.programmes import queries as programmes
 from domain.programmes.rules.document import Product
 from domain.redemption.actions.lives import cut_paid_months, turn_sales
 from domain.redemption.actions.upkeep import expire_presentations
-from domain.rights.actions.exporting import expire_exports
 from domain.rights.actions.figures import queue_figures
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
@@ -160,7 +159,6 @@ async def _run_day(database: WorkerDatabase, cities: Sequence[City], day: date, 
         if cities:
             await turn_cases(unit.session, cities[0].morning(day, unit.now), today=day)
         await expire_presentations(unit.session, unit.now)
-        await expire_exports(unit.session, unit.now)
         rules = {row.programme_id: row.rule_set_id for row in await programmes_due(unit.session, today=day)}
     for city in cities:
         if city.programme_id in rules:

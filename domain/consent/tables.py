@@ -68,6 +68,7 @@ class AccessEvent(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["person_id"], ["person.id"], name="access_event_person_fkey"),
         Index("access_event_person", "person_id", "programme_id", text("id DESC")),
+        Index("access_event_by_time", "at", postgresql_using="brin"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

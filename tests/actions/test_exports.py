@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.actor import Caller
+from domain.retention import forget_old
 from domain.rights.actions import export_my_data
-from domain.rights.actions.exporting import FORMAT, KEPT_FOR, MOST_A_DAY, expire_exports
+from domain.rights.actions.exporting import FORMAT, KEPT_FOR, MOST_A_DAY
 from tests.actions.counter import CODE, MINUTE, TEN, Counter, counter, refused
 
 __all__ = ["counter"]
@@ -59,7 +60,7 @@ async def test_the_same_request_gives_the_same_copy_for_seven_days_and_then_says
     mine = "SELECT count(*) FROM export WHERE person_id = :person"
     assert await counter.rows(mine, person=citizen.person_id) == [(1,)]
     async with counter.worker.transaction(Caller(role=citizen.role)) as unit:
-        await expire_exports(unit.session, TEN + KEPT_FOR)
+        await forget_old(unit.session, TEN + KEPT_FOR)
     assert await counter.rows(mine, person=citizen.person_id) == [(0,)]
 
 

@@ -63,11 +63,6 @@ async def export_my_data(session: AsyncSession, actor: Actor, now: datetime, *, 
     return document
 
 
-async def expire_exports(session: AsyncSession, now: datetime) -> None:
-    """Deletes the exports whose time is over. Runs daily as the worker."""
-    await holdings.expire_exports(session, now)
-
-
 async def _collect(session: AsyncSession, actor: Actor, now: datetime, *, own: bytes) -> dict[str, Any]:
     """Each programme in turn, as its own rows let it be seen; the look itself is part of each log."""
     person_id, programme_id = whose(actor)

@@ -241,7 +241,6 @@ _ADD: Final = text("""
     RETURNING id
 """)
 _EXPORT: Final = text("SELECT sealed_document FROM export WHERE id = :id AND expires_at > :now")
-_EXPIRE: Final = text("DELETE FROM export WHERE expires_at <= :now")
 _HOLDS_POST: Final = text("SELECT EXISTS (SELECT FROM staff WHERE person_id = :person AND blocked_at IS NULL)")
 _ERASE: Final = text("SELECT erase_person(:key)")
 
@@ -310,11 +309,6 @@ async def export(session: AsyncSession, now: datetime, *, export_id: int) -> byt
     """A sealed export; None when its time is over."""
     document: bytes | None = (await session.execute(_EXPORT, {"id": export_id, "now": now})).scalar_one_or_none()
     return document
-
-
-async def expire_exports(session: AsyncSession, now: datetime) -> None:
-    """Deletes the exports whose time is over. Runs as the worker."""
-    await session.execute(_EXPIRE, {"now": now})
 
 
 async def holds_post(session: AsyncSession, *, person_id: int) -> bool:
