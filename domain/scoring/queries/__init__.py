@@ -12,7 +12,7 @@ score_lines()                            [LINE_JSON + source, evidence]; null fo
 score_record(name, *, source_id, ref_hash)  one of these rows, or null
 score_records(name, *, first, after)     the same rows, newest first; after = (start_on, source_id, ref_hash)
 score_history(name, *, first, after)     [{id, at, before, after, cause}], newest first; after = (id,)
-lines_known(name, *, rule_set_id, day, known_at)   {lines, scored_from, joined_at} as known at an instant
+lines_known(name, *, then)               {lines, scored_from, joined_at} as known at an instant
 score_forecast(name, *, until, …)        [{on, leaving: [{item, occurred_on}], beginning: […], tallies: [Tally]}]
 last_change()                            the instant of the last change that the lines contain
 
@@ -22,6 +22,7 @@ lines.py, reading.py and writing.py hold them.
 from domain.scoring.queries.lines import OF_CITIZEN, OF_CITIZENS, lines_cte
 from domain.scoring.queries.reading import (
     LINE_JSON,
+    Then,
     last_change,
     lines_known,
     lines_of,
@@ -36,6 +37,7 @@ __all__ = [
     "LINE_JSON",
     "OF_CITIZEN",
     "OF_CITIZENS",
+    "Then",
     "last_change",
     "lines_cte",
     "lines_known",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -81,7 +82,16 @@ def last_change() -> Fragment:
     )
 
 
-def lines_known(name: str, *, rule_set_id: int, day: date, known_at: datetime) -> Fragment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """An earlier state of affairs: by these rules, on that day, as known at an instant."""
+
+    rule_set_id: int
+    day: date
+    known_at: datetime
+
+
+def lines_known(name: str, *, then: Then) -> Fragment:
     """The lines by these rules on that day, as they were known at an instant, and since when the score is kept."""
     lines = lines_cte(rule_set=f":{name}_rule_set", day=f":{name}_day", known_at=f":{name}_known_at")
     sql = f"""
@@ -92,7 +102,7 @@ def lines_known(name: str, *, rule_set_id: int, day: date, known_at: datetime) -
         FROM citizen AS c
         WHERE c.id = :citizen
     """
-    binds = {f"{name}_rule_set": rule_set_id, f"{name}_day": day, f"{name}_known_at": known_at}
+    binds = {f"{name}_rule_set": then.rule_set_id, f"{name}_day": then.day, f"{name}_known_at": then.known_at}
     return Fragment(sql=sql, binds=binds)
 
 
