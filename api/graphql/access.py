@@ -129,6 +129,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "lookUpCitizen": OFFICE,
     "handOverObjection": OFFICE,
     "extendObjection": APPROVER,
+    "extendRepair": APPROVER,
     "decideObjection": OFFICE,
     "decideRepair": OFFICE,
     # The office: rules and products. Who drafts does not approve, and money is for approvers.

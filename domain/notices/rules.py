@@ -15,6 +15,7 @@ class Kind(StrEnum):
     RECORD_ANNOUNCED = "RECORD_ANNOUNCED"
     OBJECTION_EXTENDED = "OBJECTION_EXTENDED"
     OBJECTION_DECIDED = "OBJECTION_DECIDED"
+    REPAIR_EXTENDED = "REPAIR_EXTENDED"
     REPAIR_DECIDED = "REPAIR_DECIDED"
     EXPIRY_COMING = "EXPIRY_COMING"
     RULES_CHANGED = "RULES_CHANGED"
@@ -54,6 +55,7 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.RECORD_ANNOUNCED: words("有一条不良记录将计入您的积分", "An adverse record is about to count"),
     Kind.OBJECTION_EXTENDED: words("您的异议延期办理", "Your objection takes longer"),
     Kind.OBJECTION_DECIDED: words("您的异议已有结果", "Your objection has been decided"),
+    Kind.REPAIR_EXTENDED: words("您的修复申请延期办理", "Your repair takes longer"),
     Kind.REPAIR_DECIDED: words("您的修复申请已有结果", "Your repair has been decided"),
     Kind.EXPIRY_COMING: words("您的部分记录即将到期", "Some of your records are about to end"),
     Kind.RULES_CHANGED: words("计分规则将有变化", "The scoring rules will change"),
@@ -90,6 +92,10 @@ BODIES: Final[Mapping[Kind, Words]] = {
     Kind.OBJECTION_DECIDED: words(
         "结果:{outcome}。决定全文和下一步办法见您的异议。",
         "The outcome: {outcome}. Your objection shows the whole decision and what you can do next.",
+    ),
+    Kind.REPAIR_EXTENDED: words(
+        "经批准,您的修复申请最迟于 {on} 前作出决定。理由见申请的办理过程。",
+        "With approval, your repair is decided by {on} at the latest. The reason stands among its steps.",
     ),
     Kind.REPAIR_DECIDED: words(
         "结果:{outcome}。决定全文和下一步办法见您的修复申请。",

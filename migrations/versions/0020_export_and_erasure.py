@@ -25,7 +25,6 @@ CHANGED = ("citizen", "volunteer")
 
 def upgrade() -> None:
     exports()
-    withdrawn_repairs()
     erasure()
 
 
@@ -46,17 +45,6 @@ def exports() -> None:
     """)
     grant("export", app="SELECT, INSERT", worker="SELECT, DELETE")
     wall("export", app=OWN)
-
-
-def withdrawn_repairs() -> None:
-    run("""
-    -- What was allowed still is, and a city's repairs are few.
-    -- squawk-ignore ban-drop-constraint
-    ALTER TABLE repair DROP CONSTRAINT repair_status_known;
-    -- squawk-ignore constraint-missing-not-valid
-    ALTER TABLE repair ADD CONSTRAINT repair_status_known
-        CHECK (status IN ('OPEN', 'UPHELD', 'REJECTED', 'WITHDRAWN'));
-    """)
 
 
 def erasure() -> None:
@@ -116,8 +104,4 @@ def downgrade() -> None:
     run("DROP POLICY account_claim_erasing ON account_claim")
     for table in (*DELETED, *DELETED_OF_CITIZEN, *CHANGED, "person", "idempotency"):
         run(f"DROP POLICY {table}_erasing ON {table}")
-    run("""
-    ALTER TABLE repair DROP CONSTRAINT repair_status_known;
-    ALTER TABLE repair ADD CONSTRAINT repair_status_known CHECK (status IN ('OPEN', 'UPHELD', 'REJECTED'));
-    DROP TABLE export;
-    """)
+    run("DROP TABLE export")

@@ -3,7 +3,7 @@
 filing.py    attach, object_to, withdraw_objection, ask_for_review
 office.py    hand_over_objection, extend_objection, decide_objection
 source.py    answer_objection
-repairs.py   request_repair, decide_repair
+repairs.py   request_repair, extend_repair, decide_repair
 overdue.py   decide_overdue(session, now, *, terms, catalogue): daily, as the worker
 looking_up.py   look_up_by_case
 declining.py    decline_record
@@ -19,7 +19,7 @@ from domain.rights.actions.filing import ask_for_review, attach, object_to, with
 from domain.rights.actions.looking_up import look_up_by_case
 from domain.rights.actions.office import decide_objection, extend_objection, hand_over_objection
 from domain.rights.actions.overdue import decide_overdue
-from domain.rights.actions.repairs import decide_repair, request_repair
+from domain.rights.actions.repairs import decide_repair, extend_repair, request_repair
 from domain.rights.actions.source import answer_objection
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "erase_my_data",
     "export_my_data",
     "extend_objection",
+    "extend_repair",
     "hand_over_objection",
     "look_up_by_case",
     "object_to",

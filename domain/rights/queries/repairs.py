@@ -18,7 +18,8 @@ _ADD: Final = text("""
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
-_COLUMNS: Final = "id, person_id, citizen_id, programme_id, source_id, ref_hash, status, due_on, decided_by"
+_COLUMNS: Final = """id, person_id, citizen_id, programme_id, source_id, ref_hash, status, due_on, extended_at,
+        decided_by"""
 _LOCK: Final = text(f"SELECT {_COLUMNS} FROM repair WHERE id = :id FOR UPDATE")
 _OVERDUE: Final = text(f"""
     SELECT {_COLUMNS}
@@ -27,6 +28,10 @@ _OVERDUE: Final = text(f"""
     ORDER BY due_on, id
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
+""")
+_EXTEND: Final = text("""
+    UPDATE repair SET status = 'EXTENDED', extended_at = :now, due_on = :due_on, provisional = :provisional
+    WHERE id = :id
 """)
 _DECIDE: Final = text("""
     UPDATE repair
@@ -71,6 +76,12 @@ async def lock_overdue(session: AsyncSession, *, programme_id: int, today: date,
     """Repairs that nobody has decided in time, locked."""
     values = {"programme": programme_id, "today": today, "limit": limit}
     return (await session.execute(_OVERDUE, params=values)).all()
+
+
+async def extend(session: AsyncSession, now: datetime, *, repair_id: int, due: Due) -> None:
+    """Gives a repair more time."""
+    values = {"id": repair_id, "now": now, "due_on": due.on, "provisional": due.provisional}
+    await session.execute(_EXTEND, params=values)
 
 
 async def decide(session: AsyncSession, now: datetime, *, repair_id: int, decided: Decided) -> None:
