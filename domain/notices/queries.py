@@ -18,11 +18,14 @@ _ADD: Final = text("""
         AS n (person_id bigint, programme_id smallint, kind text, subject text, params jsonb)
     ON CONFLICT DO NOTHING
 """)
-_ADD_FOR_ALL: Final = text("""
+_ADD_RULES: Final = text("""
     INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
-    SELECT c.person_id, c.programme_id, :now, :kind, :subject, CAST(:params AS jsonb)
-    FROM citizen AS c
-    WHERE c.programme_id = :programme AND c.scored_from IS NOT NULL
+    SELECT c.person_id, c.programme_id, :now, :kind, 'rules:' || r.version,
+        jsonb_build_object('version', r.version, 'from', r.effective_from)
+    FROM rule_set AS r
+    JOIN citizen AS c ON c.programme_id = r.programme_id
+    WHERE r.id = :rule_set AND r.status = 'PUBLISHED' AND c.scored_from IS NOT NULL
+      AND satisfies_hash_partition(CAST('credit_record' AS regclass), :parts, :part, c.id)
     ORDER BY c.person_id
     ON CONFLICT DO NOTHING
 """)
@@ -73,12 +76,12 @@ async def add_notices(session: AsyncSession, now: datetime, *, notices: Sequence
     await session.execute(_ADD, params=values)
 
 
-async def add_for_all(
-    session: AsyncSession, now: datetime, *, programme_id: int, kind: str, subject: str, params: Mapping[str, object]
+async def add_rules(
+    session: AsyncSession, now: datetime, *, kind: str, rule_set_id: int, part: tuple[int, int]
 ) -> None:
-    """Writes the same notice to everybody with a score in the programme."""
-    values = {"now": now, "programme": programme_id, "kind": kind, "subject": subject}
-    await session.execute(_ADD_FOR_ALL, params={**values, "params": json.dumps(params, ensure_ascii=False)})
+    """Writes a notice of a version of the rules to everybody with a score in one part of so many of the people."""
+    values = {"now": now, "kind": kind, "rule_set": rule_set_id, "part": part[0], "parts": part[1]}
+    await session.execute(_ADD_RULES, params=values)
 
 
 async def add_expiries(session: AsyncSession, now: datetime, *, kind: str, today: date, until: date) -> None:
