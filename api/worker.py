@@ -17,6 +17,7 @@ from domain.actor import ANONYMOUS
 from domain.audit_chain import BATCH, chain_events
 from domain.redemption.actions.reserving import turn_reservations
 from domain.redemption.actions.upkeep import expire_presentations
+from domain.volunteering.actions.upkeep import forget_wrong_checks
 from seeds.demo import top_up_all
 
 HEARTBEAT_S = 5.0
@@ -46,6 +47,12 @@ async def end_codes(database: WorkerDatabase) -> None:
     """The codes that nobody has redeemed."""
     async with database.transaction(ANONYMOUS) as unit:
         await expire_presentations(unit.session, unit.now)
+
+
+async def forget_checks(database: WorkerDatabase) -> None:
+    """Where wrong checks of a record came from, as soon as their minute is over."""
+    async with database.transaction(ANONYMOUS) as unit:
+        await forget_wrong_checks(unit.session, unit.now)
 
 
 async def move_lines(database: WorkerDatabase) -> None:
@@ -79,6 +86,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="days", interval_s=5, run=turn_days),
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
+    Periodic(name="checks", interval_s=60, run=forget_checks),
     Periodic(name="reservations", interval_s=10, run=move_lines),
     Periodic(name="audit", interval_s=10, run=chain_audit),
     Periodic(name="outbox", interval_s=600, run=forget),

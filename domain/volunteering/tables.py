@@ -214,6 +214,15 @@ class Certificate(SQLModel, table=True):
     service_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
     organisation_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
     sealed_content: bytes = Field(sa_type=LargeBinary)
+    is_certificate: bool = Field(sa_type=Boolean)
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     revoked_by_person: int | None = Field(default=None, sa_type=BigInteger)
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class CheckAttempt(SQLModel, table=True):
+    __tablename__ = "check_attempt"
+
+    address: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    minute: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
+    wrong: int = Field(sa_type=Integer)

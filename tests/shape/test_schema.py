@@ -24,6 +24,7 @@ ABOUT_NOBODY = {
     "budget",
     "canary",
     "catalogue_version",
+    "check_attempt",
     "clock",
     "commitment",
     "consent_text",
