@@ -88,6 +88,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "guardianCode": PERSON,
     "issueCertificate": PERSON,
     "countEarlierHours": PERSON,
+    "declineVolunteerRecord": PERSON,
     # The organiser.
     "publishEvent": ORGANISER,
     "changeEvent": ORGANISER,
@@ -95,6 +96,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "attendanceCode": ORGANISER,
     "enterAttendance": ORGANISER,
     "countersignAttendance": ORGANISER,
+    "addVolunteerRecord": ORGANISER,
+    "correctVolunteerRecord": ORGANISER,
     # The office decides what was held back, escalated or drawn as a sample.
     "confirmServices": ORGANISER | OFFICER,
     "rejectService": ORGANISER | OFFICER,
@@ -197,6 +200,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Service": PERSON,
     "ServiceStep": PERSON,
     "Certificate": PERSON | ORGANISER | OFFICER,
+    "VolunteerRecord": PERSON | ORGANISER,
     "GuardianCode": PERSON,
     "EarlierHours": PERSON,
     "Participant": ORGANISER | OFFICE,

@@ -37,6 +37,7 @@ from api.graphql import (
     staff,
     statements,
     verification,
+    volunteer_records,
     volunteering,
     vouchers,
 )
@@ -70,6 +71,7 @@ from api.graphql.staff import StaffMutation
 from api.graphql.statements import StatementMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
+from api.graphql.volunteer_records import RecordsMutation
 from api.graphql.volunteering import VolunteeringQuery
 
 SECTIONS: Final = (
@@ -94,6 +96,7 @@ SECTIONS: Final = (
     *statements.SECTIONS,
     *sampling.SECTIONS,
     *certificates.SECTIONS,
+    *volunteer_records.SECTIONS,
     *sources.SECTIONS,
     *rights.SECTIONS,
     *case_subjects.SECTIONS,
@@ -135,6 +138,7 @@ class Mutation(
     OrganiserMutation,
     AttendanceMutation,
     CertificateStaffMutation,
+    RecordsMutation,
     DeskMutation,
     OrganisationMutation,
     StaffMutation,

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     SERVICE_VOIDED = "SERVICE_VOIDED"
     SERVICE_ESCALATED = "SERVICE_ESCALATED"
     CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
+    VOLUNTEER_RECORD_ADDED = "VOLUNTEER_RECORD_ADDED"
+    VOLUNTEER_RECORD_CORRECTED = "VOLUNTEER_RECORD_CORRECTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,10 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.SERVICE_VOIDED: words("一段志愿服务已撤销", "A stretch of service no longer stands"),
     Kind.SERVICE_ESCALATED: words("一段志愿服务已转交项目办公室", "A stretch of service went to the programme office"),
     Kind.CERTIFICATE_REVOKED: words("一份志愿服务记录已撤销", "One of your volunteer records was revoked"),
+    Kind.VOLUNTEER_RECORD_ADDED: words("有一条培训、表彰或评价记录", "A training, award or evaluation was recorded"),
+    Kind.VOLUNTEER_RECORD_CORRECTED: words(
+        "一条培训、表彰或评价记录已更正", "A training, award or evaluation was put right"
+    ),
 }
 BODIES: Final[Mapping[Kind, Words]] = {
     Kind.RECORD_ANNOUNCED: words(
@@ -179,6 +185,16 @@ BODIES: Final[Mapping[Kind, Words]] = {
     Kind.CERTIFICATE_REVOKED: words(
         "编号 {number} 的志愿服务记录已撤销,请勿再使用。您可以重新开具;不同意的,可以提出异议。",
         "The volunteer record {number} was revoked; do not use it any more. You can have a new one issued, and object.",
+    ),
+    Kind.VOLUNTEER_RECORD_ADDED: words(
+        "{organisation}为您记录了一次培训、表彰或评价。它不计分。您可以在志愿服务中查看;有误的,可以提出异议;不愿保留的,可以不予保留。",
+        "{organisation} has recorded a training, an award or an evaluation of you. It gives no points. Look at it among"
+        " your volunteering; object if it is wrong, and decline it if you do not want it kept.",
+    ),
+    Kind.VOLUNTEER_RECORD_CORRECTED: words(
+        "{organisation}更正了您的一条培训、表彰或评价记录。您可以在志愿服务中查看;仍有误的,可以提出异议。",
+        "{organisation} has put a training, an award or an evaluation of you right. Look at it among your volunteering,"
+        " and object if it is still wrong.",
     ),
 }
 _GAP: Final = re.compile(r"\{(\w+)\}")

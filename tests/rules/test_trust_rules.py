@@ -222,7 +222,7 @@ def given(**values: Any) -> str:
 
 
 def test_a_line_of_the_format_is_a_claim() -> None:
-    claim = exchange.claim_of(given(), NOON, TERMS)
+    claim = exchange.delivered_by(given(), NOON, TERMS).claim
     assert (claim.minutes, claim.draft.title, claim.event_ref) == (120, "陪伴老人", "import:p:r")
 
 
@@ -242,6 +242,6 @@ def test_a_line_of_the_format_is_a_claim() -> None:
     ],
 )
 def test_a_line_that_is_not_of_the_format_names_the_field(line: str, field: str) -> None:
-    error = refused(lambda: exchange.claim_of(line, NOON, TERMS))
+    error = refused(lambda: exchange.delivered_by(line, NOON, TERMS))
     assert (error.code, error.field) == ("INVALID_INPUT", field)
     assert exchange.told(error)["code"] == "INVALID_INPUT"
