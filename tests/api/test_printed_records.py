@@ -62,20 +62,25 @@ async def ask(client: Client, document: str, **values: Any) -> Any:
 
 
 async def served(city: City, index: int) -> None:
-    """Two confirmed hours of one of the volunteers."""
-    await set_clock(city, timedelta())
-    event = await open_event(city)
+    """A volunteer with two confirmed hours."""
     async with (
         city.client(await city.caller(Role.VOLUNTEER, index)) as volunteer,
         city.client(await city.caller(Role.ORGANISER, 1)) as organiser,
     ):
-        await ask(volunteer, SIGN_UP, id=event["id"])
-        await ask(volunteer, CHECK_IN, code=(await organiser.ask(CODE, id=event["id"]))["code"])
-        await set_clock(city, timedelta(hours=2, minutes=10))
-        await ask(volunteer, CHECK_OUT, code=(await organiser.ask(CODE, id=event["id"]))["code"])
-        number = (await volunteer.ask(MINE))["volunteerNumber"]
-        waiting = waiting_of(await organiser.ask(DESK), number)
-        await ask(organiser, CONFIRM, ids=[one["id"] for one in waiting])
+        await attended(city, volunteer, organiser)
+
+
+async def attended(city: City, volunteer: Client, organiser: Client) -> None:
+    """Two hours of this volunteer, confirmed by this organiser."""
+    await set_clock(city, timedelta())
+    event = await open_event(city)
+    await ask(volunteer, SIGN_UP, id=event["id"])
+    await ask(volunteer, CHECK_IN, code=(await organiser.ask(CODE, id=event["id"]))["code"])
+    await set_clock(city, timedelta(hours=2, minutes=10))
+    await ask(volunteer, CHECK_OUT, code=(await organiser.ask(CODE, id=event["id"]))["code"])
+    number = (await volunteer.ask(MINE))["volunteerNumber"]
+    waiting = waiting_of(await organiser.ask(DESK), number)
+    await ask(organiser, CONFIRM, ids=[one["id"] for one in waiting])
 
 
 def public(city: City, address: str = "192.0.2.1") -> httpx.AsyncClient:

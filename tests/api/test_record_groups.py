@@ -15,8 +15,8 @@ from domain.actor import Role
 from tests.api.city import City, Client
 from tests.api.test_exchange import client as exchange_client
 from tests.api.test_exchange import line, number_of, post
-from tests.api.test_printed_records import served
-from tests.api.test_serving import FAULT, set_clock
+from tests.api.test_printed_records import attended, served
+from tests.api.test_serving import FAULT, REGISTER, set_clock
 
 RECORD = f"""... on VolunteerRecord {{ id kind volunteerNumber organisation on title text hours body correctedAt
     declinedAt }} {FAULT}"""
@@ -91,6 +91,25 @@ async def test_records_of_a_volunteer_are_seen_put_right_and_declined(city: City
         assert (await organiser.ask(DESK))["volunteerRecords"]["edges"] == []
         assert await organiser.ask(NODE, id=added["id"]) is None
         assert (await ask(organiser, ADD, input=training))["errorCode"] == "ALREADY_DECIDED"
+
+
+async def test_a_member_objects_to_a_record_that_is_wrong_and_to_nobody_elses(city: City) -> None:
+    object_to = f"""mutation ($id: ID!, $key: UUID!) {{ objectTo(target: VOLUNTEER_RECORD, id: $id,
+        reason: "我没有参加这次培训。", idempotencyKey: $key) {{
+        ... on Objection {{ target subject {{ id ... on VolunteerRecord {{ title }} }} }} {FAULT} }} }}"""
+    async with (
+        city.client(await city.caller(Role.CITIZEN, 7)) as member,
+        city.client(await city.caller(Role.CITIZEN, 1)) as stranger,
+        city.client(await city.caller(Role.ORGANISER, 1)) as organiser,
+    ):
+        number = (await ask(member, REGISTER, name="小林"))["volunteerNumber"]
+        await attended(city, member, organiser)
+        award = {"kind": "AWARD", "volunteerNumber": number, "title": "年度志愿者", "on": today()}
+        added = await ask(organiser, ADD, input=award)
+        assert (await ask(stranger, object_to, id=added["id"]))["errorCode"] == "NOT_FOUND"
+        opened = await ask(member, object_to, id=added["id"])
+        assert opened == {"target": "VOLUNTEER_RECORD", "subject": {"id": added["id"], "title": "年度志愿者"}}
+        assert (await ask(member, object_to, id=added["id"]))["errorCode"] == "OVERLAP"
 
 
 async def test_records_come_in_with_hours_of_another_platform_and_go_out_again(city: City) -> None:
