@@ -199,6 +199,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Volunteering": PERSON,
     "Service": PERSON,
     "ServiceStep": PERSON,
+    "NextBenefit": PERSON,
     "Certificate": PERSON | ORGANISER | OFFICER,
     "VolunteerRecord": PERSON | ORGANISER,
     "GuardianCode": PERSON,
