@@ -31,6 +31,7 @@ class Kind(StrEnum):
     RESERVATION_EXPIRED = "RESERVATION_EXPIRED"
     EVENT_CHANGED = "EVENT_CHANGED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
+    EVENT_SEAT = "EVENT_SEAT"
     SERVICE_REJECTED = "SERVICE_REJECTED"
     SERVICE_CORRECTED = "SERVICE_CORRECTED"
     SERVICE_VOIDED = "SERVICE_VOIDED"
@@ -71,6 +72,7 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.RESERVATION_EXPIRED: words("一项预约已过期", "A reservation has run out"),
     Kind.EVENT_CHANGED: words("您报名的活动有变化", "An event that you signed up for has changed"),
     Kind.EVENT_CANCELLED: words("您报名的活动已取消", "An event that you signed up for was called off"),
+    Kind.EVENT_SEAT: words("您候补的活动有了名额", "You have a place in an event"),
     Kind.SERVICE_REJECTED: words("一段志愿服务未获确认", "A stretch of service was not confirmed"),
     Kind.SERVICE_CORRECTED: words("一段志愿服务的时长已更正", "The hours of a stretch of service were corrected"),
     Kind.SERVICE_VOIDED: words("一段志愿服务已撤销", "A stretch of service no longer stands"),
@@ -163,6 +165,10 @@ BODIES: Final[Mapping[Kind, Words]] = {
     Kind.EVENT_CANCELLED: words(
         "“{title}”已取消,原因:{reason}。您的报名已结束,可以选择其他活动。",
         "{title} was called off: {reason}. Your sign-up has ended; other events are open.",
+    ),
+    Kind.EVENT_SEAT: words(
+        "“{title}”有了空位,已为您留下。不便参加的,请取消报名,名额会给下一位。",
+        "A place in {title} has become free and is yours. If you cannot come, cancel, and it goes to the next in line.",
     ),
     Kind.SERVICE_REJECTED: words(
         "“{title}”的这段服务未获确认。原因见您的服务记录;不同意的,可以提出异议。",
