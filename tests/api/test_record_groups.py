@@ -54,6 +54,7 @@ async def test_records_of_a_volunteer_are_seen_put_right_and_declined(city: City
         city.client(await city.caller(Role.VOLUNTEER, 1)) as volunteer,
         city.client(await city.caller(Role.VOLUNTEER, 2)) as stranger,
         city.client(await city.caller(Role.ORGANISER, 1)) as organiser,
+        city.client(await city.caller(Role.ORGANISER, 3)) as elsewhere,
     ):
         training = {"kind": "TRAINING", "volunteerNumber": number, "title": "急救", "on": served_on}
         wrong = await ask(organiser, ADD, input=training)
@@ -79,6 +80,9 @@ async def test_records_of_a_volunteer_are_seen_put_right_and_declined(city: City
         assert await volunteer.ask(NODE, id=added["id"]) == {"title": "急救"}
         assert await organiser.ask(NODE, id=added["id"]) == {"title": "急救"}
         assert await stranger.ask(NODE, id=added["id"]) is None
+        assert await elsewhere.ask(NODE, id=added["id"]) is None
+        assert (await elsewhere.ask(DESK))["volunteerRecords"]["edges"] == []
+        assert (await ask(elsewhere, CORRECT, id=added["id"], input=training))["errorCode"] == "NOT_FOUND"
         assert (await ask(stranger, DECLINE, id=added["id"]))["errorCode"] == "NOT_FOUND"
         assert (await volunteer.ask("{ volunteer { confirmedHours stars } }"))["confirmedHours"] == 2
         edges = (await organiser.ask(DESK))["volunteerRecords"]["edges"]
