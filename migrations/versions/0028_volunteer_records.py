@@ -32,7 +32,7 @@ def upgrade() -> None:
     );
     CREATE INDEX volunteer_record_organisation ON volunteer_record (organisation_id, id);
     """)
-    grant("volunteer_record", app="SELECT, INSERT, UPDATE", worker="SELECT")
+    grant("volunteer_record", app="SELECT, INSERT, UPDATE", worker="SELECT, UPDATE")
     # Whoever recorded something does not see any more that it was declined.
     wall(
         "volunteer_record",

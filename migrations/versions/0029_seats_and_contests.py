@@ -7,6 +7,11 @@ down_revision = "0028"
 
 _TARGETS = "'RECORD', 'SCORE', 'DECISION', 'REDEMPTION', 'SERVICE', 'ACCESS', 'HOUSEHOLD'"
 
+_CONTESTED = """(SELECT identity_role()) IN ('officer', 'approver') AND id IN (
+    SELECT o.subject_key[1] FROM objection AS o
+    WHERE o.target = 'VOLUNTEER_RECORD' AND o.status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
+      AND o.programme_id = (SELECT identity_programme()))"""
+
 
 def upgrade() -> None:
     run("""
@@ -26,9 +31,17 @@ def upgrade() -> None:
     END $$;
     """)
     _allow(f"{_TARGETS}, 'VOLUNTEER_RECORD'")
+    # The office that decides about an objection; what the record says stays sealed to it.
+    for command in ("SELECT", "UPDATE"):
+        run(f"""
+        CREATE POLICY volunteer_record_office_{command.lower()} ON volunteer_record FOR {command} TO :app_role
+            USING ({_CONTESTED})
+        """)
 
 
 def downgrade() -> None:
+    for command in ("SELECT", "UPDATE"):
+        run(f"DROP POLICY volunteer_record_office_{command.lower()} ON volunteer_record")
     _allow(_TARGETS)
     run("""
     DROP FUNCTION tell_moved_up(bigint, bigint, text, text, timestamptz);

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from api import exchange
+from api.daily import run_days
 from api.database import Database, WorkerDatabase
 from domain.actor import Role
 from tests.api.city import City, Client
 from tests.api.test_exchange import client as exchange_client
 from tests.api.test_exchange import line, number_of, post
 from tests.api.test_printed_records import attended, served
+from tests.api.test_rights import DECIDE
 from tests.api.test_serving import FAULT, REGISTER, set_clock
 
 RECORD = f"""... on VolunteerRecord {{ id kind volunteerNumber organisation on title text hours body correctedAt
@@ -28,6 +30,10 @@ DECLINE = f"""mutation ($id: ID!, $key: UUID!) {{
     declineVolunteerRecord(id: $id, idempotencyKey: $key) {{ {RECORD} }} }}"""
 MINE = "{ volunteer { volunteerNumber records { kind title text hours body organisation } } }"
 DESK = "{ organiser { volunteerRecords { edges { node { id volunteerNumber title } } } } }"
+OBJECT = f"""mutation ($id: ID!, $key: UUID!) {{ objectTo(target: VOLUNTEER_RECORD, id: $id,
+    reason: "我没有得到这次表彰。", idempotencyKey: $key) {{
+    ... on Objection {{ id target subject {{ id ... on VolunteerRecord {{ title }} }} }} {FAULT} }} }}"""
+OWN = "{ me { volunteering { records { id title } } } }"
 NODE = "query ($id: ID!) { node(id: $id) { ... on VolunteerRecord { title } } }"
 
 
@@ -98,9 +104,6 @@ async def test_records_of_a_volunteer_are_seen_put_right_and_declined(city: City
 
 
 async def test_a_member_objects_to_a_record_that_is_wrong_and_to_nobody_elses(city: City) -> None:
-    object_to = f"""mutation ($id: ID!, $key: UUID!) {{ objectTo(target: VOLUNTEER_RECORD, id: $id,
-        reason: "我没有参加这次培训。", idempotencyKey: $key) {{
-        ... on Objection {{ target subject {{ id ... on VolunteerRecord {{ title }} }} }} {FAULT} }} }}"""
     async with (
         city.client(await city.caller(Role.CITIZEN, 7)) as member,
         city.client(await city.caller(Role.CITIZEN, 1)) as stranger,
@@ -110,10 +113,34 @@ async def test_a_member_objects_to_a_record_that_is_wrong_and_to_nobody_elses(ci
         await attended(city, member, organiser)
         award = {"kind": "AWARD", "volunteerNumber": number, "title": "年度志愿者", "on": today()}
         added = await ask(organiser, ADD, input=award)
-        assert (await ask(stranger, object_to, id=added["id"]))["errorCode"] == "NOT_FOUND"
-        opened = await ask(member, object_to, id=added["id"])
-        assert opened == {"target": "VOLUNTEER_RECORD", "subject": {"id": added["id"], "title": "年度志愿者"}}
-        assert (await ask(member, object_to, id=added["id"]))["errorCode"] == "OVERLAP"
+        assert (await ask(stranger, OBJECT, id=added["id"]))["errorCode"] == "NOT_FOUND"
+        opened = await ask(member, OBJECT, id=added["id"])
+        subject = {"id": added["id"], "title": "年度志愿者"}
+        assert (opened["target"], opened["subject"]) == ("VOLUNTEER_RECORD", subject)
+        assert (await ask(member, OBJECT, id=added["id"]))["errorCode"] == "OVERLAP"
+        other = await ask(organiser, ADD, input={**award, "title": "季度志愿者"})
+        async with city.client(await city.caller(Role.OFFICER, 1)) as officer:
+            decided = await ask(officer, DECIDE, id=opened["id"], outcome="UPHELD", decision="查无此次表彰。")
+            assert decided["status"] == "UPHELD", decided
+        # The objection was right, so what the record said is gone; the other one stays.
+        assert [one["title"] for one in (await member.ask(OWN))["volunteering"]["records"]] == ["季度志愿者"]
+        assert await organiser.ask(NODE, id=added["id"]) is None
+        assert await organiser.ask(NODE, id=other["id"]) == {"title": "季度志愿者"}
+
+
+async def test_silence_of_the_office_decides_for_the_volunteer(city: City) -> None:
+    async with (
+        city.client(await city.caller(Role.CITIZEN, 7)) as member,
+        city.client(await city.caller(Role.ORGANISER, 1)) as organiser,
+    ):
+        [kept] = (await member.ask(OWN))["volunteering"]["records"]
+        opened = await ask(member, OBJECT, id=kept["id"])
+        assert opened["subject"]["id"] == kept["id"]
+        await set_clock(city, timedelta(days=40))
+        await run_days(city.worker, lambda done, total: None)
+        assert (await member.ask(OWN))["volunteering"]["records"] == []
+        assert await organiser.ask(NODE, id=kept["id"]) is None
+        await set_clock(city, timedelta())
 
 
 async def test_records_come_in_with_hours_of_another_platform_and_go_out_again(city: City) -> None:

@@ -133,6 +133,11 @@ async def decline_record(session: AsyncSession, actor: Actor, now: datetime, *, 
     return record_id
 
 
+async def drop_record(session: AsyncSession, now: datetime, *, record_id: int) -> None:
+    """An objection to a record was right: what it says is deleted, as if its volunteer had declined it."""
+    await records.decline(session, now, record_id=record_id)
+
+
 async def _taker(session: AsyncSession, actor: Actor, *, terms: VolunteerTerms, draft: RecordDraft) -> Taker:
     day = (terms.midnight(draft.on), terms.midnight(draft.on + timedelta(days=1)))
     number = read_number(draft.volunteer_number)

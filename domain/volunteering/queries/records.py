@@ -40,7 +40,8 @@ _CORRECT = text("""
     WHERE id = :record
 """)
 _DECLINE = text("""
-    UPDATE volunteer_record SET sealed_content = NULL, declined_at = :now WHERE id = :record
+    UPDATE volunteer_record SET sealed_content = NULL, declined_at = :now
+    WHERE id = :record AND declined_at IS NULL
 """)
 _PAGE = text("""
     SELECT r.id, p.code AS platform, o.name AS organisation, v.number, v.wrapped_key, r.kind, r.dated_on,
