@@ -12,12 +12,11 @@ from api.database import WorkerDatabase
 from api.jobs import run_jobs
 from api.relay import forget, relay
 from api.tally import Tally
-from domain import upkeep
+from domain import guesses, upkeep
 from domain.actor import ANONYMOUS
 from domain.audit_chain import BATCH, chain_events
 from domain.redemption.actions.reserving import turn_reservations
 from domain.redemption.actions.upkeep import expire_presentations
-from domain.volunteering.actions.upkeep import forget_wrong_checks
 from seeds.demo import top_up_all
 
 HEARTBEAT_S = 5.0
@@ -49,10 +48,10 @@ async def end_codes(database: WorkerDatabase) -> None:
         await expire_presentations(unit.session, unit.now)
 
 
-async def forget_checks(database: WorkerDatabase) -> None:
-    """Where wrong checks of a record came from, as soon as their minute is over."""
+async def forget_guesses(database: WorkerDatabase) -> None:
+    """Who guessed at codes, as soon as the minute is over."""
     async with database.transaction(ANONYMOUS) as unit:
-        await forget_wrong_checks(unit.session, unit.now)
+        await guesses.forget(unit.session, unit.now)
 
 
 async def move_lines(database: WorkerDatabase) -> None:
@@ -86,7 +85,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="days", interval_s=5, run=turn_days),
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
-    Periodic(name="checks", interval_s=60, run=forget_checks),
+    Periodic(name="guesses", interval_s=60, run=forget_guesses),
     Periodic(name="reservations", interval_s=10, run=move_lines),
     Periodic(name="audit", interval_s=10, run=chain_audit),
     Periodic(name="outbox", interval_s=600, run=forget),

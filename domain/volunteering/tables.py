@@ -220,14 +220,6 @@ class Certificate(SQLModel, table=True):
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
-class CheckAttempt(SQLModel, table=True):
-    __tablename__ = "check_attempt"
-
-    address: bytes = Field(primary_key=True, sa_type=LargeBinary)
-    minute: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
-    wrong: int = Field(sa_type=Integer)
-
-
 class VolunteerRecord(SQLModel, table=True):
     __tablename__ = "volunteer_record"
     __table_args__ = (

@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from domain import guesses
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.errors import RateLimited
 from domain.people.settlement import Post
 from domain.volunteering import actions
 from domain.volunteering.actions.certificates import Opened
-from domain.volunteering.actions.upkeep import forget_wrong_checks
 from domain.volunteering.rules import certificates as rules
 from domain.volunteering.rules.certificates import Heading
 from tests.actions.serving import DOCUMENT, HOUR, NOON, TERMS, City, city, refused
@@ -168,8 +168,8 @@ async def test_ten_wrong_checks_a_minute_from_one_address_are_enough(city: City)
     await confirmed(city, organiser, volunteer)
     number = await number_of(city, await issue(city, volunteer))
     at = NOON + 30 * HOUR + timedelta(seconds=20)
-    guesses = [check(city, number, f"{guess:08}", at=at) for guess in range(25)]
-    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    wrong = [check(city, number, f"{guess:08}", at=at) for guess in range(25)]
+    answers = await asyncio.gather(*wrong, return_exceptions=True)
     limited = [one for one in answers if isinstance(one, RateLimited)]
     assert (answers.count(None), len(limited)) == (10, 15)
     assert [one.retry_after_ms for one in limited] == [40_000] * 15
@@ -178,11 +178,11 @@ async def test_ten_wrong_checks_a_minute_from_one_address_are_enough(city: City)
     assert await check(city, number, address="192.0.2.2", at=at) is not None
     for _ in range(12):
         assert await check(city, number, at=at + timedelta(minutes=1)) is not None
-    kept = await city.rows("SELECT wrong, octet_length(address) FROM check_attempt ORDER BY wrong")
+    kept = await city.rows("SELECT wrong, octet_length(guesser) FROM guess ORDER BY wrong")
     assert (10, 16) in kept
     async with city.worker.transaction(ANONYMOUS) as unit:
-        await forget_wrong_checks(unit.session, at + timedelta(minutes=2))
-    assert await city.rows("SELECT 1 FROM check_attempt WHERE minute <= :at", at=at + timedelta(minutes=1)) == []
+        await guesses.forget(unit.session, at + timedelta(minutes=2))
+    assert await city.rows("SELECT 1 FROM guess WHERE minute <= :at", at=at + timedelta(minutes=1)) == []
 
 
 async def test_whoever_recorded_it_and_the_office_revoke_a_record_with_a_reason(city: City) -> None:

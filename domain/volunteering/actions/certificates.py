@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import audit, idempotency, outbox
+from domain import audit, guesses, idempotency, outbox
 from domain.actor import Actor, Role
 from domain.consent import actions as consent
 from domain.errors import AlreadyDecided, NotFound
@@ -110,13 +110,13 @@ async def check_certificate(
     """
     vault: Vault = session.info["vault"]
     kept = rules.address_digest(vault, address, now.date())
-    wait_ms = await certificates.count_check(session, now, address=kept, most=rules.WRONG_CHECKS_A_MINUTE)
+    wait_ms = await guesses.take(session, now, guesser=kept, most=rules.WRONG_CHECKS_A_MINUTE)
     if wait_ms is not None:
         raise rules.too_many_checks(wait_ms)
     found = await certificates.by_check(session, check_mac=rules.check_mac(vault, number, code))
     if found is None:
         return None
-    await certificates.right_check(session, now, address=kept)
+    await guesses.give_back(session, now, guesser=kept)
     return _opened(vault, found)
 
 

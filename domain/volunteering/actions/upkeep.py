@@ -1,4 +1,4 @@
-"""What time brings to volunteering: nobody waits for ever for a confirmation or a check-out, and traces are deleted."""
+"""What a day brings to volunteering: nobody waits for ever for a confirmation, or for a check-out."""
 
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -9,7 +9,7 @@ from domain import outbox
 from domain.actor import Actor, Role
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
-from domain.volunteering.queries import certificates, trust
+from domain.volunteering.queries import trust
 from domain.volunteering.queries.trust import Step
 from domain.volunteering.rules.attendance import CODE_AFTER_END, OFFLINE_WITHIN
 
@@ -52,8 +52,3 @@ async def escalate_overdue(session: AsyncSession, now: datetime, *, programme_id
     ]
     await notices.tell(session, now, notices=told)
     return len(overdue)
-
-
-async def forget_wrong_checks(session: AsyncSession, now: datetime) -> None:
-    """Deletes where wrong checks of a record came from. Runs as the worker, and bears being run at any time."""
-    await certificates.forget_checks(session, now)

@@ -44,25 +44,6 @@ _FOR_STAFF = text("""
         c.wrapped_key
     FROM certificate_for_staff(:number) AS c
 """)
-# Guesses are counted in real time, before anything is looked up: of many at once none slips through.
-_COUNT_CHECK = text("""
-    INSERT INTO check_attempt AS a (address, minute, wrong)
-    SELECT :address, date_trunc('minute', CAST(:now AS timestamptz) - c.ahead), 1 FROM clock AS c
-    ON CONFLICT ON CONSTRAINT check_attempt_pkey DO UPDATE SET wrong = a.wrong + 1 WHERE a.wrong < :most
-    RETURNING true
-""")
-_CHECK_WAIT = text("""
-    SELECT CAST(60000 - 1000 * extract(second FROM CAST(:now AS timestamptz) - c.ahead) AS integer) FROM clock AS c
-""")
-_RIGHT_CHECK = text("""
-    UPDATE check_attempt AS a SET wrong = a.wrong - 1
-    FROM clock AS c
-    WHERE a.address = :address AND a.minute = date_trunc('minute', CAST(:now AS timestamptz) - c.ahead)
-""")
-_FORGET_CHECKS = text("""
-    DELETE FROM check_attempt AS a USING clock AS c
-    WHERE a.minute < date_trunc('minute', CAST(:now AS timestamptz) - c.ahead)
-""")
 _REVOKE = text("SELECT revoke_certificate(:number, :now, :sealed_reason)")
 _OWN = text("""
     SELECT c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.is_certificate,
@@ -185,24 +166,6 @@ async def by_check(session: AsyncSession, *, check_mac: bytes) -> StoredCertific
     """The record that number and check code together lead to, for anybody."""
     row = (await session.execute(_CHECK, {"check_mac": check_mac})).one_or_none()
     return None if row is None else StoredCertificate(**row._mapping)
-
-
-async def count_check(session: AsyncSession, now: datetime, *, address: bytes, most: int) -> int | None:
-    """Takes one of the guesses of this minute; how many milliseconds to wait when there is none left."""
-    values = {"address": address, "now": now, "most": most}
-    if (await session.execute(_COUNT_CHECK, values)).one_or_none() is not None:
-        return None
-    return int((await session.execute(_CHECK_WAIT, {"now": now})).scalar_one())
-
-
-async def right_check(session: AsyncSession, now: datetime, *, address: bytes) -> None:
-    """Gives the guess back: it was none."""
-    await session.execute(_RIGHT_CHECK, {"address": address, "now": now})
-
-
-async def forget_checks(session: AsyncSession, now: datetime) -> None:
-    """Deletes the counts of the minutes that are over. Runs as the worker."""
-    await session.execute(_FORGET_CHECKS, {"now": now})
 
 
 async def own(session: AsyncSession, *, certificate_id: int) -> StoredCertificate | None:

@@ -1,4 +1,4 @@
-"""What a record is called, and how often one address may guess at records."""
+"""What a record is called, and how often somebody may guess at codes."""
 
 from migrations.dialect import grant, run
 
@@ -13,22 +13,22 @@ def upgrade() -> None:
     run("""
     -- is_certificate: issued while the programme was joined to the national system, so it may be called a certificate.
     ALTER TABLE certificate ADD COLUMN is_certificate boolean NOT NULL DEFAULT false;
-    -- Wrong guesses at records in one minute of real time. address: a keyed digest that is another one every day.
-    CREATE TABLE check_attempt (
-        address bytea NOT NULL,
+    -- Wrong guesses at codes in one minute of real time. guesser: a keyed digest.
+    CREATE TABLE guess (
+        guesser bytea NOT NULL,
         minute timestamptz NOT NULL,
         wrong integer NOT NULL,
-        CONSTRAINT check_attempt_pkey PRIMARY KEY (address, minute)
+        CONSTRAINT guess_pkey PRIMARY KEY (guesser, minute)
     );
     """)
-    grant("check_attempt", app="SELECT, INSERT, UPDATE", worker="SELECT, DELETE")
+    grant("guess", app="SELECT, INSERT, UPDATE", worker="SELECT, DELETE")
     _functions(extra=", is_certificate boolean", column=", c.is_certificate")
 
 
 def downgrade() -> None:
     _functions(extra="", column="")
     run("""
-    DROP TABLE check_attempt;
+    DROP TABLE guess;
     ALTER TABLE certificate DROP COLUMN is_certificate;
     """)
 
