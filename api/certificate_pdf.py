@@ -1,23 +1,28 @@
 """A record of volunteer service on A4: the words of the record, and a QR picture that leads to its public check.
 
-Chinese is set in the PDF's own standard typeface STSong-Light, which readers bring along: nothing is embedded.
+The document carries those signs of its typeface that it uses, so that any reader shows and prints it.
 """
 
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib.resources import files
 from typing import Final
 
 import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from domain.values import Words
 
-_FONT: Final = "STSong-Light"
+# 文泉驿微米黑, whose outlines may be embedded (Apache-2.0, or GPL with the font exception).
+_FONT: Final = "WenQuanYi-Micro-Hei"
+_FILE: Final = files("paperang_p2_fonts_cjk") / "fonts" / "wqy-microhei.ttc"
+# What printers have always set for a sign that their case does not hold.
+_NO_SIGN: Final = "〓"
 _WIDTH, _HEIGHT = A4
 _MARGIN: Final = 56.0
 _LINE: Final = 17.0
@@ -25,7 +30,8 @@ _SIZE: Final = 10.5
 _SMALL: Final = 8.5
 _QR_SIDE: Final = 110.0
 
-pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
+_TYPEFACE: Final = TTFont(_FONT, str(_FILE), subfontIndex=0)
+pdfmetrics.registerFont(_TYPEFACE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,7 @@ def render(sheet: Sheet) -> bytes:
             canvas.showPage()
             y = _HEIGHT - _MARGIN
         canvas.setFont(_FONT, _SMALL)
-        canvas.drawString(_MARGIN, y, text)
+        _draw(canvas, y, text)
         y -= _LINE * 0.8
     canvas.showPage()
     canvas.save()
@@ -69,21 +75,21 @@ def _head(canvas: Canvas, sheet: Sheet) -> float:
     """The first page down to the list; gives where the list begins."""
     y = _HEIGHT - _MARGIN
     canvas.setFont(_FONT, 18)
-    canvas.drawString(_MARGIN, y, "志愿服务记录  Volunteer service record")
+    _draw(canvas, y, "志愿服务记录  Volunteer service record")
     y -= 1.4 * _LINE
     canvas.setFont(_FONT, _SMALL)
     for text in (sheet.label.zh, sheet.label.en):
-        canvas.drawString(_MARGIN, y, text)
+        _draw(canvas, y, text)
         y -= 0.8 * _LINE
     y -= 0.6 * _LINE
     canvas.setFont(_FONT, _SIZE)
     for name, value in _facts(sheet):
-        canvas.drawString(_MARGIN, y, f"{name}  {value}")
+        _draw(canvas, y, f"{name}  {value}")
         y -= _LINE
     draw_qr(canvas, sheet.url, left=_WIDTH - _MARGIN - _QR_SIDE, top=_HEIGHT - _MARGIN - 2.2 * _LINE)
     canvas.setFont(_FONT, _SMALL)
     for text in _cut(f"核验 Check: {sheet.url}", _WIDTH - 2 * _MARGIN):
-        canvas.drawString(_MARGIN, y, text)
+        _draw(canvas, y, text)
         y -= 0.8 * _LINE
     return float(y - 0.8 * _LINE)
 
@@ -102,6 +108,13 @@ def _facts(sheet: Sheet) -> list[tuple[str, str]]:
     if sheet.revoked:
         facts.append(("已撤销 REVOKED", "请勿使用 no longer valid"))
     return facts
+
+
+def _draw(canvas: Canvas, y: float, text: str) -> None:
+    """One line. No sign is left out without a trace."""
+    canvas.drawString(
+        _MARGIN, y, "".join(sign if ord(sign) in _TYPEFACE.face.charToGlyph else _NO_SIGN for sign in text)
+    )
 
 
 def draw_qr(canvas: Canvas, text: str, *, left: float, top: float) -> None:

@@ -4,6 +4,7 @@ A phone cannot send a header when it opens a document, so the address of a PDF c
 record and its holder, and is good for five minutes.
 """
 
+import math
 import time
 from html import escape
 from typing import Final
@@ -18,12 +19,13 @@ from api.database import Database
 from api.graphql import ids
 from api.graphql.certificates import PDF_KIND
 from api.graphql.endpoint import language
+from api.graphql.requests import address_of
 from domain.actor import ANONYMOUS, Caller, Role
-from domain.errors import NotFound
+from domain.errors import NotFound, RateLimited
 from domain.values import Language, words
 from domain.volunteering import actions
 from domain.volunteering.actions.certificates import Opened
-from domain.volunteering.rules.certificates import LABEL, check_code, masked
+from domain.volunteering.rules.certificates import check_code, label_of, masked
 
 _HEADERS: Final = {
     "cache-control": "no-store",
@@ -68,8 +70,14 @@ class Certificates:
         """The public check, as a page without a script, a cookie or a picture."""
         spoken = language(request.headers.get("accept-language"))
         number, code = (request.query_params.get(name, "")[:_WIDTH] for name in ("number", "code"))
-        async with self._database.reading(ANONYMOUS) as unit:
-            found = await actions.check_certificate(unit.session, number=number, code=code)
+        try:
+            async with self._database.transaction(ANONYMOUS) as unit:
+                found = await actions.check_certificate(
+                    unit.session, unit.now, number=number, code=code, address=address_of(request.scope)
+                )
+        except RateLimited as refusal:
+            headers = {**_HEADERS, "retry-after": str(math.ceil((refusal.retry_after_ms or 0) / 1000))}
+            return PlainTextResponse(refusal.message.speak(spoken), 429, headers=headers)
         return HTMLResponse(page(found, spoken), 200 if found else 404, headers=_HEADERS)
 
     async def _own(self, token: str) -> Opened | None:
@@ -89,7 +97,7 @@ class Certificates:
         return Sheet(
             number=certificate.number,
             check_code=code,
-            label=LABEL,
+            label=label_of(certificate.is_certificate),
             programme=content.programme,
             holder=content.holder,
             recorded_by=content.recorded_by,
@@ -118,7 +126,11 @@ def page(found: Opened | None, spoken: Language) -> str:
         ]
         items = "".join(f"<dt>{escape(name.speak(spoken))}</dt><dd>{escape(value)}</dd>" for name, value in facts)
         lines = "".join(f"<li>{escape(line.speak(spoken))}</li>" for line in found.content.lines)
-        parts = [f"<p>{escape(LABEL.speak(spoken))}</p>", f"<dl>{items}</dl>", f"<ol>{lines}</ol>"]
+        parts = [
+            f"<p>{escape(label_of(found.is_certificate).speak(spoken))}</p>",
+            f"<dl>{items}</dl>",
+            f"<ol>{lines}</ol>",
+        ]
     title = escape(_TITLE.speak(spoken))
     tongue = "zh-CN" if spoken == "zh" else "en"
     return (

@@ -1,11 +1,15 @@
-"""Records of service to and from other platforms, for an organiser's access token. One JSON object a line:
+"""Records of volunteers to and from other platforms, for an organiser's access token. One JSON object a line:
 
 {"format": "volunteer-service/1", "platform": "…", "ref": "…", "personal": {"volunteerNumber": "V123-456-7890"},
  "service": {"activity": {"title": "…", "type": "…", "place": "…"}, "from": "…", "until": "…"},
- "training": [], "awards": [], "evaluation": null}
+ "training": [{"name": "…", "content": "…", "hours": 1.5, "body": "…", "date": "2026-01-31"}],
+ "awards": [{"name": "…", "content": "…", "body": "…", "date": "2026-01-31"}],
+ "evaluation": {"name": "…", "content": "…", "body": "…", "date": "2026-01-31"}}
 
-GET /exchange/services?from=2026-01-01&until=2026-12-31&after=0 exports; a further page stands in the header Link.
-POST /exchange/services with an Idempotency-Key imports up to 200 lines as claims that somebody else has to confirm.
+Each group may be empty ([] or null), but not all of them. GET /exchange/services exports service, GET /exchange/records
+the other groups: ?from=2026-01-01&until=2026-12-31&after=0; a further page stands in the header Link.
+POST /exchange/services with an Idempotency-Key imports up to 200 lines: hours as claims that somebody else has to
+confirm, and the other groups of people who took part in the organisation's events.
 """
 
 import json
@@ -22,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from api.database import Database
+from api.database import Database, Unit
 from api.graphql.reference import ProgrammeSettings
 from api.tokens import Keyring, TokenRefused, verify_access_token
 from domain.actor import Caller
@@ -36,15 +40,20 @@ from domain.volunteering.rules.exchange import MOST_EXPORTED
 from domain.volunteering.rules.terms import VolunteerTerms, terms_of
 
 PATH: Final = "/exchange/services"
+RECORDS: Final = "/exchange/records"
 NDJSON: Final = "application/x-ndjson"
 _FIRST, _LAST = date(2000, 1, 1), date(9999, 1, 1)
 _NO_STORE: Final = {"cache-control": "no-store"}
 
 
 def routes(database: Database, keyring: Keyring) -> list[BaseRoute]:
-    """GET and POST /exchange/services."""
+    """GET and POST /exchange/services, GET /exchange/records."""
     exchange = Exchange(database, keyring)
-    return [Route(PATH, exchange.export, methods=["GET"]), Route(PATH, exchange.take, methods=["POST"])]
+    return [
+        Route(PATH, exchange.export, methods=["GET"]),
+        Route(RECORDS, exchange.export, methods=["GET"]),
+        Route(PATH, exchange.take, methods=["POST"]),
+    ]
 
 
 class Exchange:
@@ -60,19 +69,15 @@ class Exchange:
             caller, asked = self._caller(request), request.query_params
             since, until = (_day(asked.get(name), name) for name in ("from", "until"))
             after = _whole(asked.get("after", "0"))
+            days = (since or _FIRST, until or _LAST)
             async with self._database.transaction(caller) as unit:
-                terms = await _terms(unit.session, unit.actor.programme_id)
-                between = (
-                    _midnight(terms, since or _FIRST),
-                    _midnight(terms, (until or _LAST) + timedelta(days=1)),
-                )
-                lines = await actions.export_services(unit.session, unit.actor, unit.now, between=between, after=after)
+                lines = await _exported(unit, request.url.path, days, after)
         except DomainError as error:
             return _refusal(error)
         headers = dict(_NO_STORE)
         if len(lines) == MOST_EXPORTED:
             further = urlencode({**asked, "after": lines[-1][0]})
-            headers["link"] = f'<{PATH}?{further}>; rel="next"'
+            headers["link"] = f'<{request.url.path}?{further}>; rel="next"'
         return Response(as_file(lines), 200, headers, NDJSON)
 
     async def take(self, request: Request) -> Response:
@@ -99,6 +104,14 @@ class Exchange:
             return verify_access_token(self._keyring, token.strip(), clock.time())
         except TokenRefused as error:
             raise NotAllowed(words("访问令牌无效。请重新登录。", error.reason)) from error
+
+
+async def _exported(unit: Unit, path: str, days: tuple[date, date], after: int) -> list[tuple[int, str]]:
+    if path == RECORDS:
+        return await actions.export_records(unit.session, unit.actor, unit.now, between=days, after=after)
+    terms = await _terms(unit.session, unit.actor.programme_id)
+    between = (_midnight(terms, days[0]), _midnight(terms, days[1] + timedelta(days=1)))
+    return await actions.export_services(unit.session, unit.actor, unit.now, between=between, after=after)
 
 
 async def _terms(session: AsyncSession, programme_id: int | None) -> VolunteerTerms:

@@ -12,7 +12,7 @@ from api.database import WorkerDatabase
 from api.jobs import run_jobs
 from api.relay import forget, relay
 from api.tally import Tally
-from domain import upkeep
+from domain import guesses, upkeep
 from domain.actor import ANONYMOUS
 from domain.audit_chain import BATCH, chain_events
 from domain.redemption.actions.reserving import turn_reservations
@@ -47,6 +47,12 @@ async def end_codes(database: WorkerDatabase) -> None:
     """The codes that nobody has redeemed."""
     async with database.transaction(ANONYMOUS) as unit:
         await expire_presentations(unit.session, unit.now)
+
+
+async def forget_guesses(database: WorkerDatabase) -> None:
+    """Who guessed at codes, as soon as the minute is over."""
+    async with database.transaction(ANONYMOUS) as unit:
+        await guesses.forget(unit.session, unit.now)
 
 
 async def move_lines(database: WorkerDatabase) -> None:
@@ -86,6 +92,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="days", interval_s=5, run=turn_days),
     Periodic(name="jobs", interval_s=2, run=do_jobs),
     Periodic(name="codes", interval_s=30, run=end_codes),
+    Periodic(name="guesses", interval_s=60, run=forget_guesses),
     Periodic(name="reservations", interval_s=10, run=move_lines),
     Periodic(name="audit", interval_s=10, run=chain_audit),
     Periodic(name="outbox", interval_s=600, run=forget),

@@ -1,4 +1,4 @@
-"""The tables that belong to no room: the audit trail, the outbox, the idempotency keys, and what upkeep notes.
+"""The tables that belong to no room: the audit trail, the outbox, the idempotency keys, guesses, and what upkeep notes.
 
 The CHECKs, policies and triggers stand in the migrations.
 """
@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -117,3 +118,11 @@ class Job(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     fault: str | None = Field(default=None, sa_type=Text)
+
+
+class Guess(SQLModel, table=True):
+    __tablename__ = "guess"
+
+    guesser: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    minute: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
+    wrong: int = Field(sa_type=Integer)

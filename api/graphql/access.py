@@ -90,6 +90,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "guardianCode": PERSON,
     "issueCertificate": PERSON,
     "countEarlierHours": PERSON,
+    "declineVolunteerRecord": PERSON,
     # The organiser.
     "publishEvent": ORGANISER,
     "changeEvent": ORGANISER,
@@ -97,6 +98,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "attendanceCode": ORGANISER,
     "enterAttendance": ORGANISER,
     "countersignAttendance": ORGANISER,
+    "addVolunteerRecord": ORGANISER,
+    "correctVolunteerRecord": ORGANISER,
     # The office decides what was held back, escalated or drawn as a sample.
     "confirmServices": ORGANISER | OFFICER,
     "rejectService": ORGANISER | OFFICER,
@@ -200,7 +203,9 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Volunteering": PERSON,
     "Service": PERSON,
     "ServiceStep": PERSON,
+    "NextBenefit": PERSON,
     "Certificate": PERSON | ORGANISER | OFFICER,
+    "VolunteerRecord": PERSON | ORGANISER,
     "GuardianCode": PERSON,
     "EarlierHours": PERSON,
     "Participant": ORGANISER | OFFICE,

@@ -9,6 +9,7 @@ from api.graphql.redemption import redemption_of
 from api.graphql.scoring import Record, read_score, record_of
 from api.graphql.types import Node
 from api.graphql.view import Asked, Section
+from api.graphql.volunteer_records import record_of as volunteer_record_of
 from api.graphql.volunteering import service_of, unsealed
 from domain.incentives.queries import standing_of
 from domain.redemption.queries.shapes import redemptions_fragment
@@ -17,6 +18,7 @@ from domain.rights.rules.cases import Target
 from domain.scoring.queries import score_lines
 from domain.scoring.rules import line_of
 from domain.values import Fragment
+from domain.volunteering.queries.records import own_fragment
 from domain.volunteering.queries.shapes import service_log_fragment
 
 Subjects: TypeAlias = Mapping[tuple[Target, tuple[int, ...]], Node]
@@ -32,6 +34,7 @@ def build_subjects(asked: Asked) -> tuple[Fragment, ...]:
         score_lines(),
         contested_accesses_fragment(),
         service_log_fragment(f"{asked.name}_services", first=_NEWEST, after=None),
+        own_fragment(),
         redemptions_fragment(f"{asked.name}_sales", first=_NEWEST, before=None),
         build_standing(asked),
     )
@@ -41,7 +44,7 @@ def read_subjects(columns: Any, asked: Asked) -> Subjects:
     """The objects by target and by the parts of their ids."""
     if not columns:
         return {}
-    lines, accesses, services, sales, standing = columns
+    lines, accesses, services, records, sales, standing = columns
     context, citizen = asked.context, asked.subject.citizen or 0
     found: dict[tuple[Target, tuple[int, ...]], Node] = {}
     for key, record in _records(lines, asked).items():
@@ -51,6 +54,7 @@ def read_subjects(columns: Any, asked: Asked) -> Subjects:
         found[Target.SCORE, (citizen,)] = score
     found |= {(Target.ACCESS, (row["id"],)): read_access_event(row, asked) for row in accesses}
     found |= {(Target.SERVICE, (row["id"],)): service_of(row, context) for row in services}
+    found |= {(Target.VOLUNTEER_RECORD, (row["id"],)): volunteer_record_of(row, context) for row in records}
     found |= {(Target.REDEMPTION, (row["id"],)): redemption_of(row, context) for row in sales}
     found |= {(Target.DECISION, (citizen, number)): one for number, one in read_benefits(standing, asked).items()}
     return found

@@ -18,7 +18,7 @@ from domain.volunteering import actions
 from domain.volunteering.actions.certificates import Opened
 from domain.volunteering.queries import certificates as queries
 from domain.volunteering.queries.certificates import StaffCertificate
-from domain.volunteering.rules.certificates import LABEL, Heading, check_code, content_of, masked
+from domain.volunteering.rules.certificates import Heading, check_code, content_of, label_of, masked
 from domain.volunteering.rules.terms import terms_of
 
 PDF_KIND: Final = "certificate_pdf"
@@ -33,7 +33,8 @@ class Certificate(Node):
     number: str
     check_code: str
     label: str = strawberry.field(
-        description="What it is: a platform record, not a certificate of the national system."
+        description="What it is: a platform record, unless the programme was joined to the national system when it "
+        "was issued."
     )
     hours: float
     content: list[str] = strawberry.field(description="Each stretch: time, content, hours, recording unit.")
@@ -48,6 +49,7 @@ class Certificate(Node):
 @strawberry.type(description="What a stranger with number and check code learns. The name is masked.")
 class CertificateCheck:
     number: str
+    label: str = strawberry.field(description="What it is: a platform record, or a certificate.")
     holder_masked: str
     recorded_by: str
     content: list[str]
@@ -81,7 +83,7 @@ def certificate_of(shape: Any, asked: Asked) -> Certificate:
         id=context.seal("certificate", shape["id"]),
         number=shape["number"],
         check_code=check_code(context.vault, shape["number"]),
-        label=context.speak(LABEL),
+        label=context.speak(label_of(shape["is_certificate"])),
         hours=shape["minutes"] / 60,
         content=lines,
         recorded_by=recorded_by,
@@ -99,7 +101,7 @@ def staff_certificate_of(found: StaffCertificate, context: Context) -> Certifica
         id=context.seal("certificate", found.id),
         number=found.number,
         check_code="",
-        label=context.speak(LABEL),
+        label=context.speak(label_of(found.is_certificate)),
         hours=found.minutes / 60,
         content=[],
         recorded_by="",
@@ -115,6 +117,7 @@ def check_of(found: Opened, context: Context) -> CertificateCheck:
     """A record as a stranger sees it."""
     return CertificateCheck(
         number=found.number,
+        label=context.speak(label_of(found.is_certificate)),
         holder_masked=masked(found.content.holder),
         recorded_by=context.speak(found.content.recorded_by),
         content=[context.speak(line) for line in found.content.lines],
@@ -153,11 +156,14 @@ class CertificatesOfVolunteering:
 class CertificateQuery:
     @strawberry.field(
         description="Check a volunteer record by the number and the check code printed on it. Null when no such record "
-        "was issued: a wrong code and an unknown number answer alike."
+        "was issued: a wrong code and an unknown number answer alike. RATE_LIMITED after ten wrong ones within a "
+        "minute from one address."
     )
     async def verify_certificate(self, info: Info, number: str, check_code: str) -> CertificateCheck | None:
-        async with info.context.reading() as unit:
-            found = await actions.check_certificate(unit.session, number=number, code=check_code)
+        async with info.context.transaction() as unit:
+            found = await actions.check_certificate(
+                unit.session, unit.now, number=number, code=check_code, address=info.context.address
+            )
         return None if found is None else check_of(found, info.context)
 
 
@@ -184,7 +190,12 @@ class CertificateMutation:
                 unit.now,
                 terms=terms_of(settings),
                 period=(from_, until),
-                heading=Heading(programme=settings.name, timezone=settings.timezone, activities=titles),
+                heading=Heading(
+                    programme=settings.name,
+                    timezone=settings.timezone,
+                    activities=titles,
+                    is_certificate=settings.national_system,
+                ),
                 key=idempotency_key,
             )
             issued: Certificate = await context.view.load(info, unit, "Certificate", key=(number,))

@@ -36,6 +36,8 @@ class Context:
     view: "View"
     # Where phones and strangers reach this service; what is printed leads there.
     public_url: str = ""
+    # Where the request comes from; kept nowhere.
+    address: str = ""
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     # What was refused or has failed in this request, for logs and counts.
     codes: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from api.database import Database
 from api.feed import Feed
 from api.graphql.errors import UNAVAILABLE
 from api.graphql.operations import Operations, is_subscription, payload, ran
-from api.graphql.requests import BadRequest, Operation, parse_body
+from api.graphql.requests import BadRequest, Operation, address_of, parse_body
 from api.graphql.schema import Api
 from api.graphql.stream import EventStream
 from api.metrics import Metrics
@@ -65,7 +65,7 @@ class GraphQLEndpoint:
     async def _execute(
         self, request: Request, token: AccessToken | None, operation: Operation, spoken: Language, media_type: str
     ) -> Response:
-        context = self.operations.context(token, spoken, request_id_of(request.scope))
+        context = self.operations.context(token, spoken, request_id_of(request.scope), address_of(request.scope))
         document = self.operations.document(operation)
         if isinstance(document, DocumentNode) and is_subscription(document, operation):
             document = ExecutionResult(data=None, errors=[GraphQLError(_GOES_ON)])

@@ -23,6 +23,7 @@ from api.graphql import (
     scoring,
     sources,
     staff,
+    volunteer_records,
     volunteering,
 )
 from api.graphql.context import Context, Info
@@ -52,6 +53,7 @@ LOADED: Final[Mapping[str, str]] = {
     **volunteering.NODES,
     **organiser.NODES,
     **certificates.NODES,
+    **volunteer_records.NODES,
     **sources.NODES,
     **staff.NODES,
     **rights.NODES,

@@ -63,7 +63,7 @@ class Operations:
             challenge = 'Bearer error="invalid_token"'
             raise BadRequest(401, refused.reason, code=UNAUTHENTICATED, www_authenticate=challenge) from refused
 
-    def context(self, token: AccessToken | None, language: Language, request_id: str) -> Context:
+    def context(self, token: AccessToken | None, language: Language, request_id: str, address: str) -> Context:
         """What one operation carries."""
         return Context(
             caller=ANONYMOUS if token is None else token.caller,
@@ -74,6 +74,7 @@ class Operations:
             view=self._api.view,
             public_url=self._keyring.issuer,
             request_id=request_id,
+            address=address,
         )
 
     def document(self, operation: Operation) -> DocumentNode | ExecutionResult:

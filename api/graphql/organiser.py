@@ -11,6 +11,7 @@ from api.graphql.errors import UserError
 from api.graphql.products import Organisation, organisation_of
 from api.graphql.types import Connection, Node, connection, day, instant
 from api.graphql.view import Asked, Section
+from api.graphql.volunteer_records import RecordsOfDesk
 from api.graphql.volunteering import (
     ServiceStatus,
     SignUpStatus,
@@ -86,7 +87,7 @@ class OrganiserEvent(Node):
 
 
 @strawberry.type(description="Where an organiser works.")
-class OrganiserDesk:
+class OrganiserDesk(RecordsOfDesk):
     organisation: Organisation
 
     @strawberry.field(description="The organisation's events, the latest first.")

@@ -57,6 +57,7 @@ class ProgrammeSettings:
     volunteer_yearly_hours: int
     confirm_working_days: int
     stars_hours: tuple[int, ...]
+    national_system: bool = False
     announced_days: int
     baseline_valid_months: int
     clocks: Clocks

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.types import Scope
+
 from api.graphql.errors import INVALID_REQUEST
 
 
@@ -25,6 +27,12 @@ class Operation:
     query: str
     name: str | None
     variables: dict[str, Any] | None
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; behind a proxy that the server trusts, what the proxy says."""
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def parse_body(body: bytes) -> Operation:

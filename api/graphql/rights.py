@@ -52,6 +52,7 @@ KINDS = {
     Target.REDEMPTION: "redemption",
     Target.SERVICE: "service",
     Target.ACCESS: "access",
+    Target.VOLUNTEER_RECORD: "volunteer_record",
 }
 
 

@@ -21,6 +21,7 @@ from api.graphql import (
     incentives,
     leaving,
     look_up,
+    next_benefit,
     notices,
     office,
     organisations,
@@ -37,6 +38,7 @@ from api.graphql import (
     staff,
     statements,
     verification,
+    volunteer_records,
     volunteering,
     vouchers,
 )
@@ -70,6 +72,7 @@ from api.graphql.staff import StaffMutation
 from api.graphql.statements import StatementMutation
 from api.graphql.types import SCALARS
 from api.graphql.view import View
+from api.graphql.volunteer_records import RecordsMutation
 from api.graphql.volunteering import VolunteeringQuery
 
 SECTIONS: Final = (
@@ -94,6 +97,8 @@ SECTIONS: Final = (
     *statements.SECTIONS,
     *sampling.SECTIONS,
     *certificates.SECTIONS,
+    *volunteer_records.SECTIONS,
+    *next_benefit.SECTIONS,
     *sources.SECTIONS,
     *rights.SECTIONS,
     *case_subjects.SECTIONS,
@@ -135,6 +140,7 @@ class Mutation(
     OrganiserMutation,
     AttendanceMutation,
     CertificateStaffMutation,
+    RecordsMutation,
     DeskMutation,
     OrganisationMutation,
     StaffMutation,

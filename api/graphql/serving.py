@@ -15,7 +15,7 @@ from api.graphql.membership import ConsentInput
 from api.graphql.organiser import ConfirmedServices, OrganiserEvent, OrganiserService, RefusedService
 from api.graphql.view import subject_of
 from api.graphql.volunteering import Service, SignUp, Volunteering
-from domain.errors import DomainError, NotFound
+from domain.errors import DomainError, InvalidInput, NotFound
 from domain.volunteering import actions
 from domain.volunteering.actions import Registration
 from domain.volunteering.rules.attendance import code_svg
@@ -123,6 +123,8 @@ class VolunteerMutation:
                 key=idempotency_key,
                 device=device,
             )
+            if isinstance(number, InvalidInput):
+                return refused(info.context, number)
             begun: Service = await info.context.view.load(info, unit, "Service", key=(number,))
             return begun
 
@@ -137,6 +139,8 @@ class VolunteerMutation:
             number = await actions.check_out(
                 unit.session, unit.actor, unit.now, terms=terms, scan=(code, scanned_at), key=idempotency_key
             )
+            if isinstance(number, InvalidInput):
+                return refused(info.context, number)
             ended: Service = await info.context.view.load(info, unit, "Service", key=(number,))
             return ended
 
@@ -224,6 +228,12 @@ class OrganiserMutation:
             )
             rejected: OrganiserService = await info.context.view.load(info, unit, "OrganiserService", key=(number,))
             return rejected
+
+
+def refused(context: Context, refusal: DomainError) -> UserError:
+    """A refusal that leaves something behind: its transaction is kept."""
+    context.codes.append(refusal.code)
+    return user_error(refusal, context.language)
 
 
 def event_number(context: Context, text: str) -> int:

@@ -18,7 +18,7 @@ from api.feed import TooSlow
 from api.graphql.context import Context
 from api.graphql.endpoint import language
 from api.graphql.operations import EXPIRED, SLOW, Operations, broken_off, has_expired, payload, ran
-from api.graphql.requests import BadRequest, operation_of
+from api.graphql.requests import BadRequest, address_of, operation_of
 from api.request_ids import new_request_id
 from api.tokens import LEEWAY_S, AccessToken
 from domain.values import Language
@@ -224,7 +224,8 @@ class _Connection:
                 del self._running[number]
 
     async def _answer_or_refuse(self, number: str, asked: dict[str, Any]) -> None:
-        context = self._operations.context(self._token, self._language, new_request_id())
+        address = address_of(self._socket.scope)
+        context = self._operations.context(self._token, self._language, new_request_id(), address)
         try:
             await self._answer(number, asked, context)
         except BadRequest as problem:

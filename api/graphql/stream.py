@@ -18,7 +18,7 @@ from api.graphql.operations import (
     has_expired,
     payload,
 )
-from api.graphql.requests import BadRequest, Operation
+from api.graphql.requests import BadRequest, Operation, address_of
 from api.request_ids import request_id_of
 from api.tokens import AccessToken
 from domain.values import Language
@@ -47,7 +47,7 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
-        context = self._operations.context(self._token, self._language, request_id)
+        context = self._operations.context(self._token, self._language, request_id, address_of(scope))
         headers = [*_HEADERS, (b"x-request-id", request_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         telling = asyncio.create_task(self._tell(context, send))

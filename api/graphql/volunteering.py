@@ -9,9 +9,11 @@ import strawberry
 
 from api.graphql.certificates import CertificatesOfVolunteering
 from api.graphql.context import Context, Info
+from api.graphql.next_benefit import NextBenefitOfVolunteering
 from api.graphql.programmes import GeoInput
 from api.graphql.types import Connection, Node, connect, connection, day, instant
 from api.graphql.view import Asked, Page, Section, compose, page_of, subject_of
+from api.graphql.volunteer_records import RecordsOfVolunteering
 from domain.actor import PERSON_ROLES
 from domain.errors import NotFound
 from domain.values import Fragment, Words
@@ -112,7 +114,7 @@ class Service(Node):
 
 
 @strawberry.type(description="A volunteer: a number, confirmed hours and stars. No score is needed.")
-class Volunteering(CertificatesOfVolunteering, Node):
+class Volunteering(CertificatesOfVolunteering, RecordsOfVolunteering, NextBenefitOfVolunteering, Node):
     volunteer_number: str = strawberry.field(description="Empty before registering.")
     confirmed_hours: float
     hours_this_year: float

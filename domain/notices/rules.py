@@ -33,11 +33,14 @@ class Kind(StrEnum):
     RESERVATION_EXPIRED = "RESERVATION_EXPIRED"
     EVENT_CHANGED = "EVENT_CHANGED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
+    EVENT_SEAT = "EVENT_SEAT"
     SERVICE_REJECTED = "SERVICE_REJECTED"
     SERVICE_CORRECTED = "SERVICE_CORRECTED"
     SERVICE_VOIDED = "SERVICE_VOIDED"
     SERVICE_ESCALATED = "SERVICE_ESCALATED"
     CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
+    VOLUNTEER_RECORD_ADDED = "VOLUNTEER_RECORD_ADDED"
+    VOLUNTEER_RECORD_CORRECTED = "VOLUNTEER_RECORD_CORRECTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,16 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.RESERVATION_EXPIRED: words("一项预约已过期", "A reservation has run out"),
     Kind.EVENT_CHANGED: words("您报名的活动有变化", "An event that you signed up for has changed"),
     Kind.EVENT_CANCELLED: words("您报名的活动已取消", "An event that you signed up for was called off"),
+    Kind.EVENT_SEAT: words("您候补的活动有了名额", "You have a place in an event"),
     Kind.SERVICE_REJECTED: words("一段志愿服务未获确认", "A stretch of service was not confirmed"),
     Kind.SERVICE_CORRECTED: words("一段志愿服务的时长已更正", "The hours of a stretch of service were corrected"),
     Kind.SERVICE_VOIDED: words("一段志愿服务已撤销", "A stretch of service no longer stands"),
     Kind.SERVICE_ESCALATED: words("一段志愿服务已转交项目办公室", "A stretch of service went to the programme office"),
     Kind.CERTIFICATE_REVOKED: words("一份志愿服务记录已撤销", "One of your volunteer records was revoked"),
+    Kind.VOLUNTEER_RECORD_ADDED: words("有一条培训、表彰或评价记录", "A training, award or evaluation was recorded"),
+    Kind.VOLUNTEER_RECORD_CORRECTED: words(
+        "一条培训、表彰或评价记录已更正", "A training, award or evaluation was put right"
+    ),
 }
 BODIES: Final[Mapping[Kind, Words]] = {
     Kind.RECORD_ANNOUNCED: words(
@@ -171,6 +179,10 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "“{title}”已取消,原因:{reason}。您的报名已结束,可以选择其他活动。",
         "{title} was called off: {reason}. Your sign-up has ended; other events are open.",
     ),
+    Kind.EVENT_SEAT: words(
+        "“{title}”有了空位,已为您留下。不便参加的,请取消报名,名额会给下一位。",
+        "A place in {title} has become free and is yours. If you cannot come, cancel, and it goes to the next in line.",
+    ),
     Kind.SERVICE_REJECTED: words(
         "“{title}”的这段服务未获确认。原因见您的服务记录;不同意的,可以提出异议。",
         "Your service at {title} was not confirmed. Your log says why; if you disagree, object.",
@@ -192,6 +204,16 @@ BODIES: Final[Mapping[Kind, Words]] = {
     Kind.CERTIFICATE_REVOKED: words(
         "编号 {number} 的志愿服务记录已撤销,请勿再使用。您可以重新开具;不同意的,可以提出异议。",
         "The volunteer record {number} was revoked; do not use it any more. You can have a new one issued, and object.",
+    ),
+    Kind.VOLUNTEER_RECORD_ADDED: words(
+        "{organisation}为您记录了一次培训、表彰或评价。它不计分。您可以在志愿服务中查看;有误的,可以提出异议;不愿保留的,可以不予保留。",
+        "{organisation} has recorded a training, an award or an evaluation of you. It gives no points. Look at it among"
+        " your volunteering; object if it is wrong, and decline it if you do not want it kept.",
+    ),
+    Kind.VOLUNTEER_RECORD_CORRECTED: words(
+        "{organisation}更正了您的一条培训、表彰或评价记录。您可以在志愿服务中查看;仍有误的,可以提出异议。",
+        "{organisation} has put a training, an award or an evaluation of you right. Look at it among your volunteering,"
+        " and object if it is still wrong.",
     ),
 }
 _GAP: Final = re.compile(r"\{(\w+)\}")

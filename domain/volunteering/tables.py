@@ -214,6 +214,30 @@ class Certificate(SQLModel, table=True):
     service_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
     organisation_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
     sealed_content: bytes = Field(sa_type=LargeBinary)
+    is_certificate: bool = Field(sa_type=Boolean)
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     revoked_by_person: int | None = Field(default=None, sa_type=BigInteger)
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class VolunteerRecord(SQLModel, table=True):
+    __tablename__ = "volunteer_record"
+    __table_args__ = (
+        UniqueConstraint("volunteer_id", "fact", name="volunteer_record_fact_key"),
+        ForeignKeyConstraint(["volunteer_id"], ["volunteer.id"], name="volunteer_record_volunteer_fkey"),
+        ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name="volunteer_record_organisation_fkey"),
+        Index("volunteer_record_organisation", "organisation_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    programme_id: int = Field(sa_type=SmallInteger)
+    organisation_id: int = Field(sa_type=BigInteger)
+    volunteer_id: int = Field(sa_type=BigInteger)
+    kind: str = Field(sa_type=Text)
+    dated_on: date = Field(sa_type=Date)
+    fact: bytes = Field(sa_type=LargeBinary)
+    sealed_content: bytes | None = Field(default=None, sa_type=LargeBinary)
+    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))
+    recorded_by_person: int | None = Field(default=None, sa_type=BigInteger)
+    corrected_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    declined_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

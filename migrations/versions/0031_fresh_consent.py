@@ -3,7 +3,7 @@
 from migrations.dialect import run
 
 revision = "0031"
-down_revision = "0020"
+down_revision = "0030"
 
 
 def upgrade() -> None:

@@ -97,10 +97,10 @@ class City:
         return await self.act(caller, actions.cancel_sign_up, at, event_id=event_id, key=uuid4())
 
     async def check_in(self, caller: Caller, code: str, at: datetime, *, scanned_at: datetime | None = None) -> Any:
-        return await self.act(caller, actions.check_in, at, code=code, scanned_at=scanned_at, key=uuid4())
+        return kept(await self.act(caller, actions.check_in, at, code=code, scanned_at=scanned_at, key=uuid4()))
 
     async def check_out(self, caller: Caller, code: str, at: datetime, *, scanned_at: datetime | None = None) -> Any:
-        return await self.act(caller, actions.check_out, at, terms=TERMS, scan=(code, scanned_at), key=uuid4())
+        return kept(await self.act(caller, actions.check_out, at, terms=TERMS, scan=(code, scanned_at), key=uuid4()))
 
     async def confirm(self, caller: Caller, service_ids: Sequence[int], *, at: datetime) -> Any:
         return await self.act(caller, actions.confirm_services, at, terms=TERMS, service_ids=service_ids, key=uuid4())
@@ -175,6 +175,13 @@ async def city(database: Database, worker: WorkerDatabase) -> City:
     async with worker.transaction(ANONYMOUS) as unit:
         programme_id = await publish_programme(unit.session, document=DOCUMENT, today=date(2026, 11, 22))
     return City(programme_id=programme_id, database=database, worker=worker)
+
+
+def kept(outcome: Any) -> Any:
+    """The outcome; a refusal that was given back is raised."""
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
 
 
 async def refused(doing: Any) -> DomainError:

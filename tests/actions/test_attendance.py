@@ -9,7 +9,9 @@ from sqlalchemy import text
 from domain.actor import ANONYMOUS
 from domain.errors import DomainError
 from domain.volunteering import actions
+from domain.volunteering.rules.attendance import guesser_of
 from tests.actions.serving import HOUR, MINUTE, NOON, TERMS, City, city, refused
+from tests.actions.test_trust import volunteer_id
 
 __all__ = ["city"]
 
@@ -73,6 +75,38 @@ async def test_refused_check_ins_change_nothing(city: City) -> None:
         assert (error.code, text_given) == (expected, text_given)
     assert (await refused(city.check_out(volunteer, code, start))).code == "TOO_EARLY"
     assert await city.state(event_id, foreign) == before
+
+
+async def test_digits_are_guessed_at_five_times_a_minute_and_the_picture_goes_on_working(city: City) -> None:
+    organiser, volunteer, other = await city.organiser(), await city.volunteer(), await city.volunteer()
+    event_id = await city.publish(organiser)
+    for one in (volunteer, other):
+        await city.sign_up(one, event_id)
+    start, key = NOON + HOUR, uuid4()
+    before = await city.state(event_id)
+    right = city.digits(event_id, start)
+    wrong = [f"{guess:08}" for guess in range(20) if f"{guess:08}" != right]
+    guessed = await asyncio.gather(*(city.check_in(volunteer, one, start) for one in wrong), return_exceptions=True)
+    codes = [one.code for one in guessed if isinstance(one, DomainError)]
+    assert sorted(codes) == ["INVALID_INPUT"] * 5 + ["RATE_LIMITED"] * (len(wrong) - 5)
+    limited = await refused(city.check_in(volunteer, right, start))
+    assert (limited.code, limited.retry_after_ms) == ("RATE_LIMITED", 60_000)
+    assert (await refused(city.check_out(volunteer, right, start))).code == "RATE_LIMITED"
+    assert await city.state(event_id) == before
+    # Others type, the picture is scanned, and a minute later digits are read again; right ones are no guesses.
+    await city.check_in(other, right, start)
+    await city.check_in(volunteer, city.code(event_id, start), start)
+    end = start + HOUR
+    scan = ("00000000", None)
+    for _ in range(4):
+        outcome = await city.act(volunteer, actions.check_out, end, terms=TERMS, scan=scan, key=key)
+        assert outcome.code == "INVALID_INPUT"
+    scan = (city.digits(event_id, end), None)
+    assert isinstance(await city.act(volunteer, actions.check_out, end, terms=TERMS, scan=scan, key=key), int)
+    assert await city.rows(
+        "SELECT wrong FROM guess WHERE guesser = :guesser ORDER BY minute",
+        guesser=guesser_of(city.database.vault, await volunteer_id(city, volunteer)),
+    ) == [(5,), (4,)]
 
 
 async def test_whoever_has_left_checks_in_no_more(city: City) -> None:

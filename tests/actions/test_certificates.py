@@ -1,13 +1,17 @@
 """A printed record of confirmed hours: what stands in it, who may check it, and how it ends."""
 
-from datetime import date, timedelta
+import asyncio
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from domain import guesses
 from domain.actor import ANONYMOUS, Caller, Role
+from domain.errors import RateLimited
 from domain.people.settlement import Post
 from domain.volunteering import actions
 from domain.volunteering.actions.certificates import Opened
@@ -23,11 +27,14 @@ HEADING = Heading(
     programme=DOCUMENT.name,
     timezone=DOCUMENT.timezone,
     activities={one.code: one.title for one in DOCUMENT.activity_types},
+    is_certificate=False,
 )
 LINES = "SELECT count(*) FROM certificate WHERE volunteer_id IN (SELECT id FROM volunteer WHERE person_id = :person)"
 
 
-async def issue(city: City, caller: Caller, *, key: UUID | None = None, **period: date) -> int:
+async def issue(
+    city: City, caller: Caller, *, key: UUID | None = None, heading: Heading = HEADING, **period: date
+) -> int:
     whole = (period.get("since", TODAY - timedelta(days=30)), period.get("until", TODAY))
     issued: int = await city.act(
         caller,
@@ -35,7 +42,7 @@ async def issue(city: City, caller: Caller, *, key: UUID | None = None, **period
         NOON + 6 * HOUR,
         terms=TERMS,
         period=whole,
-        heading=HEADING,
+        heading=heading,
         key=key or uuid4(),
     )
     return issued
@@ -46,10 +53,12 @@ async def number_of(city: City, certificate_id: int) -> str:
     return str(number)
 
 
-async def check(city: City, number: str, code: str | None = None) -> Opened | None:
+async def check(
+    city: City, number: str, code: str | None = None, *, address: str = "192.0.2.1", at: datetime = NOON
+) -> Opened | None:
     given = rules.check_code(city.database.vault, number) if code is None else code
-    async with city.database.reading(ANONYMOUS) as unit:
-        return await actions.check_certificate(unit.session, number=number, code=given)
+    async with city.database.transaction(ANONYMOUS) as unit:
+        return await actions.check_certificate(unit.session, at, number=number, code=given, address=address)
 
 
 async def revoke(city: City, caller: Caller, number: str, *, reason: str = "误开", key: UUID | None = None) -> Any:
@@ -138,6 +147,42 @@ async def test_more_confirmed_hours_give_a_new_record_in_place_of_the_old(city: 
     assert second is not None
     assert old is not None
     assert (second.minutes, second.revoked, old.minutes, old.revoked) == (240, False, 180, True)
+
+
+async def test_a_record_of_before_joining_the_national_system_makes_room_for_a_certificate(city: City) -> None:
+    organiser, volunteer = await city.organiser(), await city.volunteer()
+    await confirmed(city, organiser, volunteer)
+    record = await issue(city, volunteer)
+    assert await issue(city, volunteer) == record
+    certificate = await issue(city, volunteer, heading=replace(HEADING, is_certificate=True))
+    assert certificate != record
+    found = await check(city, await number_of(city, certificate))
+    before = await check(city, await number_of(city, record))
+    assert found is not None
+    assert before is not None
+    assert [(one.is_certificate, one.revoked) for one in (before, found)] == [(False, True), (True, False)]
+
+
+async def test_ten_wrong_checks_a_minute_from_one_address_are_enough(city: City) -> None:
+    organiser, volunteer = await city.organiser(), await city.volunteer()
+    await confirmed(city, organiser, volunteer)
+    number = await number_of(city, await issue(city, volunteer))
+    at = NOON + 30 * HOUR + timedelta(seconds=20)
+    wrong = [check(city, number, f"{guess:08}", at=at) for guess in range(25)]
+    answers = await asyncio.gather(*wrong, return_exceptions=True)
+    limited = [one for one in answers if isinstance(one, RateLimited)]
+    assert (answers.count(None), len(limited)) == (10, 15)
+    assert [one.retry_after_ms for one in limited] == [40_000] * 15
+    # The right code as well, from there; somebody else checks, and so does everybody in the next minute.
+    assert (await refused(check(city, number, at=at))).code == "RATE_LIMITED"
+    assert await check(city, number, address="192.0.2.2", at=at) is not None
+    for _ in range(12):
+        assert await check(city, number, at=at + timedelta(minutes=1)) is not None
+    kept = await city.rows("SELECT wrong, octet_length(guesser) FROM guess ORDER BY wrong")
+    assert (10, 16) in kept
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        await guesses.forget(unit.session, at + timedelta(minutes=2))
+    assert await city.rows("SELECT 1 FROM guess WHERE minute <= :at", at=at + timedelta(minutes=1)) == []
 
 
 async def test_whoever_recorded_it_and_the_office_revoke_a_record_with_a_reason(city: City) -> None:

@@ -148,9 +148,8 @@ async def test_a_seat_given_back_goes_to_whoever_has_waited_longest(city: City) 
         ("SIGNED_UP", None),
         ("WAITING", 1),
     ]
-    assert await city.rows(
-        "SELECT person_id FROM outbox WHERE topic = 'moved_up' AND subject = :id", id=str(event_id)
-    ) == [(second.person_id,)]
+    told = "SELECT person_id, params FROM notice WHERE kind = 'EVENT_SEAT' AND subject LIKE :about"
+    assert await city.rows(told, about=f"event:{event_id}:%") == [(second.person_id, {"title": "海岸清洁"})]
     await city.sign_up(seated, event_id, at=NOON + 6 * MINUTE)
     assert await standing(seated) == ("WAITING", 2)
     await city.cancel(third, event_id)

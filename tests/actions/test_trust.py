@@ -538,7 +538,8 @@ async def test_whoever_signed_up_hears_of_changes_and_of_the_end_of_an_event(cit
         ("EVENT_CHANGED", {"title": "海岸清洁(改期)"}),
         ("EVENT_CANCELLED", {"title": "海岸清洁(改期)", "reason": "大风"}),
     ]
-    assert [await notices(city, one) for one in (seated, waiting, left)] == [told, told, []]
+    moved_up = [told[0], ("EVENT_SEAT", {"title": "海岸清洁(改期)"}), told[1]]
+    assert [await notices(city, one) for one in (seated, waiting, left)] == [told, moved_up, []]
     assert (await refused(change())).code == "TOO_LATE"
 
 

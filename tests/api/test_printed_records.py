@@ -1,7 +1,9 @@
 """A printed record over HTTP: issued, opened as PDF, its QR read and followed, checked, revoked."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,15 +13,19 @@ import httpx
 import pypdfium2
 import pytest
 import zxingcpp
+from pypdfium2.raw import FPDF_PAGEOBJ_TEXT
 from starlette.applications import Starlette
 
 from api import certificates
 from api.certificate_pdf import Sheet, render
 from api.database import Database, WorkerDatabase
 from api.graphql import certificates as graphql
-from domain.actor import Role
+from domain.actor import ANONYMOUS, Role
+from domain.programmes.actions import publish_programme
 from domain.values import words
-from tests.api.city import ADDRESS, City, Client
+from domain.volunteering.rules import certificates as rules
+from seeds.loader import PROGRAMMES, read_file
+from tests.api.city import ADDRESS, City, Client, error_of
 from tests.api.test_serving import (
     CHECK_IN,
     CHECK_OUT,
@@ -40,7 +46,7 @@ ISSUE = f"""mutation ($from: Date!, $until: Date!, $key: UUID!) {{
 REVOKE = f"""mutation ($number: String!, $key: UUID!) {{
     revokeCertificate(number: $number, reason: "误开", idempotencyKey: $key) {{ {RECORD} }} }}"""
 CHECK = """query ($number: String!, $code: String!) { verifyCertificate(number: $number, checkCode: $code) {
-    number holderMasked recordedBy content hours from until issuedOn revoked } }"""
+    number label holderMasked recordedBy content hours from until issuedOn revoked } }"""
 MINE = "{ volunteer { volunteerNumber certificates { number revokedAt } } }"
 
 
@@ -56,26 +62,31 @@ async def ask(client: Client, document: str, **values: Any) -> Any:
 
 
 async def served(city: City, index: int) -> None:
-    """Two confirmed hours of one of the volunteers."""
-    await set_clock(city, timedelta())
-    event = await open_event(city)
+    """A volunteer with two confirmed hours."""
     async with (
         city.client(await city.caller(Role.VOLUNTEER, index)) as volunteer,
         city.client(await city.caller(Role.ORGANISER, 1)) as organiser,
     ):
-        await ask(volunteer, SIGN_UP, id=event["id"])
-        await ask(volunteer, CHECK_IN, code=(await organiser.ask(CODE, id=event["id"]))["code"])
-        await set_clock(city, timedelta(hours=2, minutes=10))
-        await ask(volunteer, CHECK_OUT, code=(await organiser.ask(CODE, id=event["id"]))["code"])
-        number = (await volunteer.ask(MINE))["volunteerNumber"]
-        waiting = waiting_of(await organiser.ask(DESK), number)
-        await ask(organiser, CONFIRM, ids=[one["id"] for one in waiting])
+        await attended(city, volunteer, organiser)
 
 
-def public(city: City) -> httpx.AsyncClient:
-    """A browser without a token."""
-    app = Starlette(routes=certificates.routes(city.database, ADDRESS))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ADDRESS)
+async def attended(city: City, volunteer: Client, organiser: Client) -> None:
+    """Two hours of this volunteer, confirmed by this organiser."""
+    await set_clock(city, timedelta())
+    event = await open_event(city)
+    await ask(volunteer, SIGN_UP, id=event["id"])
+    await ask(volunteer, CHECK_IN, code=(await organiser.ask(CODE, id=event["id"]))["code"])
+    await set_clock(city, timedelta(hours=2, minutes=10))
+    await ask(volunteer, CHECK_OUT, code=(await organiser.ask(CODE, id=event["id"]))["code"])
+    number = (await volunteer.ask(MINE))["volunteerNumber"]
+    waiting = waiting_of(await organiser.ask(DESK), number)
+    await ask(organiser, CONFIRM, ids=[one["id"] for one in waiting])
+
+
+def public(city: City, address: str = "192.0.2.1") -> httpx.AsyncClient:
+    """A browser without a token, at this address."""
+    app = Starlette(routes=[*certificates.routes(city.database, ADDRESS), *city.app.routes])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url=ADDRESS)
 
 
 def days() -> dict[str, str]:
@@ -158,24 +169,73 @@ async def test_an_address_of_a_pdf_is_good_for_five_minutes_and_for_nothing_else
         assert (wrong.status_code, "No such record" in wrong.text, "<b>" in wrong.text) == (404, True, False)
 
 
+async def test_a_programme_of_the_national_system_issues_certificates_and_no_other_does(city: City) -> None:
+    await served(city, 4)
+    document = read_file(PROGRAMMES / f"{city.code}.toml")
+    seen = []
+    for national in (False, True):
+        async with city.worker.transaction(ANONYMOUS) as unit:
+            joined = replace(document, national_system=national)
+            await publish_programme(unit.session, document=joined, today=datetime.now(UTC).date())
+        async with city.client(await city.caller(Role.VOLUNTEER, 4)) as volunteer, city.client() as anybody:
+            record = await ask(volunteer, ISSUE, **days())
+            found = await anybody.ask(CHECK, number=record["number"], code=record["checkCode"])
+        async with public(city) as browser:
+            page = await browser.get("/verify", params={"number": record["number"], "code": record["checkCode"]})
+            printed = pypdfium2.PdfDocument((await browser.get(record["pdfUrl"])).content)[0].get_textpage()
+        assert record["label"] == found["label"]
+        seen.append((record["label"][:15], "平台" in page.text, "平台" in printed.get_text_bounded()))
+    assert seen == [("Platform record", True, True), ("Certificate of ", False, False)]
+
+
+async def test_guessing_is_limited_by_address_on_the_page_and_in_the_api_together(city: City) -> None:
+    await served(city, 5)
+    async with city.client(await city.caller(Role.VOLUNTEER, 5)) as volunteer:
+        record = await ask(volunteer, ISSUE, **days())
+    if datetime.now(UTC).second > 54:
+        # All of it has to happen within one minute.
+        await asyncio.sleep(6)
+    async with public(city, "198.51.100.7") as browser, public(city, "198.51.100.8") as neighbour:
+        for guess in range(rules.WRONG_CHECKS_A_MINUTE):
+            answer = await browser.get("/verify", params={"number": record["number"], "code": f"{guess:08}"})
+            assert answer.status_code == 404
+        limited = await browser.get("/verify", params={"number": record["number"], "code": record["checkCode"]})
+        assert (limited.status_code, 0 < int(limited.headers["retry-after"]) <= 60) == (429, True)
+        asked = {"query": CHECK, "variables": {"number": record["number"], "code": record["checkCode"]}}
+        answer = (await browser.post("/graphql", json=asked)).json()
+        assert error_of(answer) == (["verifyCertificate"], "RATE_LIMITED")
+        assert 0 < answer["errors"][0]["extensions"]["retryAfterMs"] <= 60_000
+        found = (await neighbour.post("/graphql", json=asked)).json()["data"]["verifyCertificate"]
+        assert found["number"] == record["number"]
+
+
+TODAY = datetime(2026, 11, 22, tzinfo=UTC).date()
+SHEET = Sheet(
+    number="R1234-5678-9012",
+    check_code="ABCD1234",
+    label=words("平台记录", "Platform record"),
+    programme=words("示例", "Example"),
+    holder="王小明",
+    recorded_by=words("海岸志愿服务队(示例)、" * 12, "Shore"),
+    hours=12.5,
+    period=(TODAY, TODAY),
+    issued_on=TODAY,
+    revoked=False,
+    lines=[words(f"第{number}段" + "很长的内容" * 20, "long") for number in range(60)],
+    url=f"{ADDRESS}/verify?number=R1234-5678-9012&code=ABCD1234",
+)
+
+
+def test_the_document_carries_its_typeface_and_a_sign_it_lacks_leaves_a_mark() -> None:
+    document = pypdfium2.PdfDocument(render(replace(SHEET, holder="王\U0002ca8d", lines=())))
+    fonts = [one.get_font() for one in document[0].get_objects(filter=[FPDF_PAGEOBJ_TEXT])]
+    assert {(font.get_family_name(), font.is_embedded) for font in fonts} == {("WenQuanYi Micro Hei", True)}
+    assert "姓名 Name: 王〓" in document[0].get_textpage().get_text_bounded()
+
+
 def test_a_long_record_goes_over_several_pages_and_is_the_same_each_time() -> None:
-    today = datetime(2026, 11, 22, tzinfo=UTC).date()
-    sheet = Sheet(
-        number="R1234-5678-9012",
-        check_code="ABCD1234",
-        label=words("平台记录", "Platform record"),
-        programme=words("示例", "Example"),
-        holder="王小明",
-        recorded_by=words("海岸志愿服务队(示例)、" * 12, "Shore"),
-        hours=12.5,
-        period=(today, today),
-        issued_on=today,
-        revoked=False,
-        lines=[words(f"第{number}段" + "很长的内容" * 20, "long") for number in range(60)],
-        url=f"{ADDRESS}/verify?number=R1234-5678-9012&code=ABCD1234",
-    )
-    content = render(sheet)
-    assert content == render(sheet)
+    content = render(SHEET)
+    assert content == render(SHEET)
     pdf = pypdfium2.PdfDocument(content)
     text = "".join(pdf[number].get_textpage().get_text_bounded() for number in range(len(pdf)))
     assert len(pdf) > 2

@@ -147,7 +147,7 @@ STRETCH = Certified(
     ended_at=datetime(2026, 11, 22, 0, 30, tzinfo=UTC),
     minutes=90,
 )
-HEADING = Heading(programme=words("示例", "Example"), timezone="Asia/Shanghai", activities={})
+HEADING = Heading(programme=words("示例", "Example"), timezone="Asia/Shanghai", activities={}, is_certificate=False)
 
 
 def test_a_record_is_sealed_and_read_again() -> None:
@@ -162,6 +162,22 @@ def test_a_record_is_sealed_and_read_again() -> None:
 @pytest.mark.parametrize(("name", "seen"), [("王小明", "王**"), ("王", "王**"), ("Lee", "L**")])
 def test_a_masked_name_tells_not_even_its_length(name: str, seen: str) -> None:
     assert certificates.masked(name) == seen
+
+
+def test_only_a_programme_of_the_national_system_issues_certificates() -> None:
+    record, certificate = certificates.label_of(False), certificates.label_of(True)
+    assert ("平台" in record.zh, record.en.startswith("Platform record")) == (True, True)
+    assert ("证明" in certificate.zh, certificate.en.startswith("Certificate")) == (True, True)
+
+
+def test_an_address_is_kept_as_a_digest_of_the_day_and_a_subscriber_counts_as_one() -> None:
+    today = date(2026, 11, 22)
+    kept = certificates.address_digest(VAULT, "2001:db8:1:2::7", today)
+    assert (len(kept), kept) == (16, certificates.address_digest(VAULT, "2001:db8:1:2:ffff::1", today))
+    others = [("2001:db8:1:3::7", today), ("192.0.2.1", today), ("192.0.2.2", today), ("testclient", today)]
+    digests = {certificates.address_digest(VAULT, *other) for other in others}
+    tomorrow = certificates.address_digest(VAULT, "2001:db8:1:2::7", today + timedelta(days=1))
+    assert len(digests | {kept, tomorrow}) == 6
 
 
 @pytest.mark.parametrize("name", [None, "", "  "])
@@ -206,7 +222,7 @@ def given(**values: Any) -> str:
 
 
 def test_a_line_of_the_format_is_a_claim() -> None:
-    claim = exchange.claim_of(given(), NOON, TERMS)
+    claim = exchange.delivered_by(given(), NOON, TERMS).claim
     assert (claim.minutes, claim.draft.title, claim.event_ref) == (120, "陪伴老人", "import:p:r")
 
 
@@ -226,6 +242,6 @@ def test_a_line_of_the_format_is_a_claim() -> None:
     ],
 )
 def test_a_line_that_is_not_of_the_format_names_the_field(line: str, field: str) -> None:
-    error = refused(lambda: exchange.claim_of(line, NOON, TERMS))
+    error = refused(lambda: exchange.delivered_by(line, NOON, TERMS))
     assert (error.code, error.field) == ("INVALID_INPUT", field)
     assert exchange.told(error)["code"] == "INVALID_INPUT"

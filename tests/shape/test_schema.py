@@ -32,6 +32,7 @@ ABOUT_NOBODY = {
     "dry_run",
     "dry_run_part",
     "event",
+    "guess",
     "heartbeat",
     "item",
     "job",

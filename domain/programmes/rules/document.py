@@ -305,7 +305,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgrammeDocument:
-    """Everything the loader needs to know about one city."""
+    """Everything the loader needs to know about one city.
+
+    `national_system`: it is joined to the national system of volunteer service, so its records may be called
+    certificates; without it they are platform records.
+    """
 
     code: str
     name: Words
@@ -317,6 +321,7 @@ class ProgrammeDocument:
     volunteer_yearly_hours: int
     confirm_working_days: int
     stars_hours: tuple[int, ...]
+    national_system: bool = False
     announced_days: int
     baseline_valid_months: int
     clocks: Clocks

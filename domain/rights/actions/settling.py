@@ -18,6 +18,7 @@ from domain.scoring.queries import states
 from domain.scoring.queries.states import RecordKey
 from domain.scoring.states import LIVE, REPAIRED, WITHDRAWN, InForce, turn_record
 from domain.vault import Vault
+from domain.volunteering.actions.records import drop_record
 
 _INSTANT: Final = timedelta(microseconds=1)
 
@@ -77,10 +78,12 @@ async def remove(
 ) -> list[int]:
     """An objection was right: the record is gone, and the score follows; gives the products that it had cost.
 
-    Of a sale, a claim that still waits is not paid.
+    Of a sale, a claim that still waits is not paid; of a volunteer's record, what it says is deleted.
     """
     if objection.target == Target.REDEMPTION:
         await lives.deny_claim(session, now, redemption_id=objection.subject_key[0])
+    if objection.target == Target.VOLUNTEER_RECORD:
+        await drop_record(session, now, record_id=objection.subject_key[0])
     if objection.target != Target.RECORD:
         return []
     given = await benefits.given_products(session, programme_id=terms.programme_id)

@@ -194,6 +194,13 @@ PARTS: Final[Mapping[str, str]] = {
             FROM service_event AS h WHERE h.service_id = s.id)) ORDER BY s.id""",
         f"service AS s JOIN volunteer AS v ON v.id = s.volunteer_id WHERE s.{_OF_VOLUNTEER}",
     ),
+    "volunteer_records": _rows(
+        f"""json_build_object('kind', r.kind, 'organisation', {_ORGANISATION.format("r.organisation_id")}, 'on',
+            r.dated_on, 'recorded_at', r.recorded_at, 'corrected_at', r.corrected_at, 'content',
+            {_sealed("r.sealed_content", "volunteer record", "v.wrapped_key")}) ORDER BY r.id""",
+        f"""volunteer_record AS r JOIN volunteer AS v ON v.id = r.volunteer_id
+            WHERE r.{_OF_VOLUNTEER} AND r.declined_at IS NULL""",
+    ),
     # Without its check code: what could be verified by somebody else is not part of this.
     "certificates": _rows(
         f"""json_build_object('from', c.from_on, 'until', c.until_on, 'issued_on', c.issued_on, 'minutes', c.minutes,

@@ -36,6 +36,11 @@ _OWNED: Final[Mapping[Target, TextClause]] = {
             SELECT FROM access_event AS a
             WHERE a.id = :first AND a.person_id = :person AND a.programme_id = :programme)
     """),
+    Target.VOLUNTEER_RECORD: text("""
+        SELECT EXISTS (
+            SELECT FROM volunteer_record AS r JOIN volunteer AS v ON v.id = r.volunteer_id
+            WHERE r.id = :first AND r.declined_at IS NULL AND v.person_id = :person AND v.programme_id = :programme)
+    """),
     Target.HOUSEHOLD: text("SELECT EXISTS (SELECT FROM household AS h WHERE h.citizen_id = :citizen)"),
 }
 

@@ -24,6 +24,7 @@ class Target(StrEnum):
     SERVICE = "SERVICE"
     ACCESS = "ACCESS"
     HOUSEHOLD = "HOUSEHOLD"
+    VOLUNTEER_RECORD = "VOLUNTEER_RECORD"
 
 
 class Status(StrEnum):
@@ -58,6 +59,7 @@ KEY_PARTS: Final[Mapping[Target, int]] = {
     Target.SERVICE: 1,
     Target.ACCESS: 1,
     Target.HOUSEHOLD: 0,
+    Target.VOLUNTEER_RECORD: 1,
 }
 
 

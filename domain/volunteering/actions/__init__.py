@@ -2,7 +2,8 @@
 
 registration.py, events.py, sign_ups.py, attendance.py, entries.py, confirmation.py and corrections.py follow the life
 of a stretch of service; deciding.py is what the last three have in common, and upkeep.py what time does by itself.
-certificates.py prints what has been confirmed, and exchange.py speaks with other platforms.
+certificates.py prints what has been confirmed, records.py keeps training, awards and evaluations, and exchange.py
+speaks with other platforms.
 """
 
 from domain.volunteering.actions.attendance import check_in, check_out
@@ -24,7 +25,8 @@ from domain.volunteering.actions.events import (
     publish_event,
     show_attendance_code,
 )
-from domain.volunteering.actions.exchange import Imported, export_services, import_services
+from domain.volunteering.actions.exchange import Imported, export_records, export_services, import_services
+from domain.volunteering.actions.records import add_record, correct_record, decline_record
 from domain.volunteering.actions.registration import (
     GuardianConsent,
     Registration,
@@ -40,6 +42,7 @@ __all__ = [
     "Imported",
     "Registration",
     "ShownCode",
+    "add_record",
     "cancel_event",
     "cancel_sign_up",
     "change_event",
@@ -47,11 +50,14 @@ __all__ = [
     "check_in",
     "check_out",
     "confirm_services",
+    "correct_record",
     "correct_service",
     "count_earlier_hours",
     "countersign_attendance",
+    "decline_record",
     "enter_attendance",
     "escalate_overdue",
+    "export_records",
     "export_services",
     "import_events",
     "import_services",

@@ -1,13 +1,16 @@
 """Checking in and out with the organiser's code: lock the volunteer, then look at all of their time, then write."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import idempotency, outbox
+from domain import guesses, idempotency, outbox
 from domain.actor import Actor
 from domain.calendar import add_working_days
+from domain.errors import InvalidInput
 from domain.vault import Vault
 from domain.volunteering.actions.sign_ups import volunteer_of
 from domain.volunteering.queries import events, services, trust, volunteers
@@ -32,18 +35,33 @@ async def check_in(
     scanned_at: datetime | None,
     key: UUID,
     device: str | None = None,
-) -> int:
-    """Begins a stretch of service; gives its id.
+) -> int | InvalidInput:
+    """Begins a stretch of service; gives its id. Wrong digits are not raised but given back, so that they count.
 
     `device`: what the app calls the phone; two volunteers of one event with one phone are marked.
 
     Raises:
         InvalidInput: the code is not ours, the scan lies in the future, or the device is no id.
+        RateLimited: too many wrong digits within a minute.
         NotAllowed: not registered, or without a seat in the event.
         TooEarly, TooLate: outside the event, a stale code, a scan of over 24 hours ago.
         AlreadyDecided: checked in already.
         Overlap: in service elsewhere at this time, whoever organises.
     """
+    begin = partial(_begin, session, actor, now, code=code, scanned_at=scanned_at, key=key, device=device)
+    return await _counted(session, actor, now, code=code, doing=begin)
+
+
+async def _begin(
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    code: str,
+    scanned_at: datetime | None,
+    key: UUID,
+    device: str | None,
+) -> int:
     volunteer_id, person_id = volunteer_of(actor)
     request = {"code": code, "scanned_at": scanned_at, "device": device}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="checkIn", request=request)
@@ -81,19 +99,34 @@ async def check_out(
     terms: VolunteerTerms,
     scan: tuple[str, datetime | None],
     key: UUID,
-) -> int:
+) -> int | InvalidInput:
     """Ends a stretch; time counts in whole quarters of an hour, at most until half an hour after the event.
 
-    `scan`: the code, and when it was scanned where there was no network. Gives the stretch's id.
+    `scan`: the code, and when it was scanned where there was no network. Gives the stretch's id, or the refusal of
+    wrong digits.
 
     Raises:
         InvalidInput: the code is not ours, or the scan lies in the future.
+        RateLimited: too many wrong digits within a minute.
         NotAllowed: not registered, or without a seat in the event.
         TooEarly: not checked in yet.
         TooLate: over two hours after the event, a stale code, a scan of over 24 hours ago.
         AlreadyDecided: checked out already.
         Overlap: shares time with another stretch.
     """
+    finish = partial(_end, session, actor, now, terms=terms, scan=scan, key=key)
+    return await _counted(session, actor, now, code=scan[0], doing=finish)
+
+
+async def _end(
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    terms: VolunteerTerms,
+    scan: tuple[str, datetime | None],
+    key: UUID,
+) -> int:
     code, scanned_at = scan
     volunteer_id, person_id = volunteer_of(actor)
     earlier = await idempotency.claim(
@@ -123,6 +156,32 @@ async def check_out(
     await outbox.publish(session, now, topic="service", person_id=person_id, subject=str(own.id))
     await idempotency.bind(session, actor, key=key, result={"id": own.id})
     return own.id
+
+
+async def _counted(
+    session: AsyncSession, actor: Actor, now: datetime, *, code: str, doing: Callable[[], Awaitable[int]]
+) -> int | InvalidInput:
+    """Typed digits count as a guess before they are looked at; when they are wrong, only that is kept.
+
+    Raises:
+        NotAllowed: not registered.
+        RateLimited: no guess is left in this minute.
+    """
+    if attendance.read_digits(code) is None:
+        return await doing()
+    guesser = attendance.guesser_of(session.info["vault"], volunteer_of(actor)[0])
+    wait_ms = await guesses.take(session, now, guesser=guesser, most=attendance.WRONG_DIGITS_A_MINUTE)
+    if wait_ms is not None:
+        raise attendance.too_many_digits(wait_ms)
+    savepoint = await session.begin_nested()
+    try:
+        service_id = await doing()
+    except InvalidInput as refusal:
+        await savepoint.rollback()
+        return refusal
+    await savepoint.commit()
+    await guesses.give_back(session, now, guesser=guesser)
+    return service_id
 
 
 async def _attended(session: AsyncSession, actor: Actor, *, code: str, at: datetime) -> EventState:

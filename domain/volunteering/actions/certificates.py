@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import audit, idempotency, outbox
+from domain import audit, guesses, idempotency, outbox
 from domain.actor import Actor, Role
 from domain.consent import actions as consent
 from domain.errors import AlreadyDecided, NotFound
@@ -37,6 +37,7 @@ class Opened:
     until_on: date
     issued_on: date
     minutes: int
+    is_certificate: bool
     revoked: bool
     content: Content
 
@@ -71,12 +72,25 @@ async def issue_certificate(
     between = (terms.midnight(period[0]), terms.midnight(period[1] + timedelta(days=1)))
     stretches = await certificates.certified(session, volunteer_id=volunteer_id, between=between)
     rules.check_stretches(stretches)
-    certificate_id = await _standing(session, now, volunteer=(volunteer_id, person_id), period=period, found=stretches)
+    certificate_id = await _standing(
+        session,
+        now,
+        volunteer=(volunteer_id, person_id),
+        period=period,
+        found=stretches,
+        is_certificate=heading.is_certificate,
+    )
     if certificate_id is None:
         holder = await _name(session, person_id=person_id)
         content = rules.compose(holder, stretches, heading)
         certificate_id = await _issue(
-            session, actor, terms.day_of(now), period=period, found=stretches, content=content
+            session,
+            actor,
+            terms.day_of(now),
+            period=period,
+            found=stretches,
+            content=content,
+            is_certificate=heading.is_certificate,
         )
         await audit.record(session, actor, now, action="issue_certificate", about={"certificate": certificate_id})
         await outbox.publish(session, now, topic="certificate", person_id=person_id, subject=str(certificate_id))
@@ -84,11 +98,26 @@ async def issue_certificate(
     return certificate_id
 
 
-async def check_certificate(session: AsyncSession, *, number: str, code: str) -> Opened | None:
-    """What was issued under this number, for whoever has its check code; wrong ones are as good as none."""
+async def check_certificate(
+    session: AsyncSession, now: datetime, *, number: str, code: str, address: str
+) -> Opened | None:
+    """What was issued under this number, for whoever has its check code; wrong ones are as good as none.
+
+    `address`: where the question comes from; only a digest is kept, until the minute is over.
+
+    Raises:
+        RateLimited: too many wrong ones from there within a minute.
+    """
     vault: Vault = session.info["vault"]
+    kept = rules.address_digest(vault, address, now.date())
+    wait_ms = await guesses.take(session, now, guesser=kept, most=rules.WRONG_CHECKS_A_MINUTE)
+    if wait_ms is not None:
+        raise rules.too_many_checks(wait_ms)
     found = await certificates.by_check(session, check_mac=rules.check_mac(vault, number, code))
-    return None if found is None else _opened(vault, found)
+    if found is None:
+        return None
+    await guesses.give_back(session, now, guesser=kept)
+    return _opened(vault, found)
 
 
 async def own_certificate(session: AsyncSession, *, certificate_id: int) -> Opened | None:
@@ -133,14 +162,15 @@ async def _standing(
     volunteer: tuple[int, int],
     period: tuple[date, date],
     found: Sequence[Certified],
+    is_certificate: bool,
 ) -> int | None:
     """The record that says the same already; one that says something else makes room."""
     volunteer_id, person_id = volunteer
     standing = await certificates.valid(session, volunteer_id=volunteer_id, period=period)
     if standing is None:
         return None
-    certificate_id, service_ids, minutes = standing
-    if service_ids == [one.id for one in found] and minutes == sum(one.minutes for one in found):
+    certificate_id, *said = standing
+    if said == [[one.id for one in found], sum(one.minutes for one in found), is_certificate]:
         return certificate_id
     await certificates.replace(session, certificate_id=certificate_id, person_id=person_id, now=now)
     return None
@@ -154,6 +184,7 @@ async def _issue(
     period: tuple[date, date],
     found: Sequence[Certified],
     content: Content,
+    is_certificate: bool,
 ) -> int:
     """Numbers that are taken are passed over; with eleven digits that is rare."""
     vault: Vault = session.info["vault"]
@@ -185,6 +216,7 @@ async def _issue(
                 service_ids=service_ids,
                 organisation_ids=sorted({one.organisation_id for one in found}),
                 sealed_content=sealed_content,
+                is_certificate=is_certificate,
             ),
         )
         attempt += 1
@@ -233,6 +265,7 @@ def _opened(vault: Vault, stored: StoredCertificate) -> Opened | None:
         until_on=stored.until_on,
         issued_on=stored.issued_on,
         minutes=stored.minutes,
+        is_certificate=stored.is_certificate,
         revoked=stored.revoked,
         content=rules.content_of(vault.open(stored.wrapped_key, "certificate", stored.sealed_content)),
     )

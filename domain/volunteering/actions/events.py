@@ -95,8 +95,8 @@ async def change_event(
         raise too_small()
     people = await events.signed_up(session, event_id=event_id)
     await _tell(session, now, event=event, people=people, kind=Kind.EVENT_CHANGED, params={"title": draft.title})
-    for person_id in await events.seat_waiting(session, event_id=event_id):
-        await outbox.publish(session, now, topic="moved_up", person_id=person_id, subject=str(event_id))
+    seated = await events.seat_waiting(session, event_id=event_id)
+    await _tell(session, now, event=event, people=seated, kind=Kind.EVENT_SEAT, params={"title": draft.title})
     await audit.record(session, actor, now, action="change_event", about={"event": event_id})
     await idempotency.bind(session, actor, key=key, result={"id": event_id})
     return event_id

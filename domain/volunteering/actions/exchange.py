@@ -1,8 +1,9 @@
-"""Records of service to and from other platforms. What comes in is a claim: somebody else still has to confirm it."""
+"""Records to and from other platforms. Hours that come in are claims: somebody else still has to confirm them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 from uuid import UUID
 
@@ -13,13 +14,17 @@ from domain.actor import Actor
 from domain.calendar import add_working_days
 from domain.errors import DomainError, InvalidInput, NotFound
 from domain.values import words
+from domain.vault import Vault
 from domain.volunteering.actions import deciding
 from domain.volunteering.actions.events import organiser_of
-from domain.volunteering.queries import events, exchange, trust
+from domain.volunteering.actions.records import take_record
+from domain.volunteering.queries import events, exchange, records, trust
+from domain.volunteering.queries.records import ExportedRecord
 from domain.volunteering.queries.trust import NewService, Step
 from domain.volunteering.rules import exchange as rules
 from domain.volunteering.rules import services
-from domain.volunteering.rules.exchange import Claim
+from domain.volunteering.rules.exchange import Claim, Delivered
+from domain.volunteering.rules.records import Kind, content_of
 from domain.volunteering.rules.terms import VolunteerTerms
 from domain.volunteering.rules.trust import signals_of_time
 
@@ -50,6 +55,42 @@ async def export_services(
     about = {"organisation": organisation_id, "after": after, "lines": len(lines)}
     await audit.record(session, actor, now, action="export_services", about=about)
     return lines
+
+
+async def export_records(
+    session: AsyncSession, actor: Actor, now: datetime, *, between: tuple[date, date], after: int
+) -> list[tuple[int, str]]:
+    """A page of the training, awards and evaluations that the organisation has recorded, as lines of the format.
+
+    Raises:
+        NotAllowed: not an organiser.
+    """
+    _, organisation_id = organiser_of(actor)
+    found = await records.page(
+        session, organisation_id=organisation_id, between=between, after=after, limit=rules.MOST_EXPORTED
+    )
+    vault: Vault = session.info["vault"]
+    lines = [(one.id, _line(vault, one)) for one in found]
+    about = {"organisation": organisation_id, "after": after, "lines": len(lines)}
+    await audit.record(session, actor, now, action="export_volunteer_records", about=about)
+    return lines
+
+
+def _line(vault: Vault, one: ExportedRecord) -> str:
+    """Without content once the volunteer's key was erased."""
+    groups: dict[str, object] = {}
+    if one.wrapped_key is not None:
+        content = content_of(vault.open(one.wrapped_key, "volunteer record", one.sealed_content))
+        groups = rules.groups_of(Kind(one.kind), content, one.dated_on, one.organisation.zh)
+    line = {
+        "format": rules.FORMAT,
+        "platform": one.platform,
+        "ref": f"record-{one.id}",
+        "personal": {"volunteerNumber": one.number},
+        "service": None,
+        **groups,
+    }
+    return json.dumps(line, ensure_ascii=False)
 
 
 async def import_services(
@@ -90,7 +131,7 @@ async def _take_all(
     for index, line in enumerate(lines):
         savepoint = await session.begin_nested()
         try:
-            taken = await _take(session, actor, now, terms=terms, claim=rules.claim_of(line, now, terms))
+            taken = await _take(session, actor, now, terms=terms, given=rules.delivered_by(line, now, terms))
         except DomainError as error:
             await savepoint.rollback()
             refused.append((index, rules.told(error)))
@@ -100,7 +141,17 @@ async def _take_all(
     return Imported(accepted=accepted, duplicates=duplicates, refused=tuple(refused))
 
 
-async def _take(session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, claim: Claim) -> bool:
+async def _take(session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, given: Delivered) -> bool:
+    """Whether anything in the line is new. The hours come first: who gave them has taken part."""
+    taken = given.claim is not None and await _take_claim(session, actor, now, terms=terms, claim=given.claim)
+    for draft in given.records:
+        taken = await take_record(session, actor, now, terms=terms, draft=draft) is not None or taken
+    return taken
+
+
+async def _take_claim(
+    session: AsyncSession, actor: Actor, now: datetime, *, terms: VolunteerTerms, claim: Claim
+) -> bool:
     """Whether the claim is new.
 
     Raises:

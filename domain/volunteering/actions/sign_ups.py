@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import idempotency, outbox
 from domain.actor import Actor
 from domain.errors import NotAllowed
+from domain.notices.rules import Kind
 from domain.values import words
 from domain.volunteering.actions.registration import birth_date
 from domain.volunteering.queries import events, volunteers
@@ -95,7 +96,14 @@ async def _pass_seat_on(session: AsyncSession, now: datetime, *, event_id: int) 
     await events.give_seat_back(session, event_id=event_id)
     moved_up = await events.seat_first_waiting(session, event_id=event_id)
     if moved_up is not None:
-        await outbox.publish(session, now, topic="moved_up", person_id=moved_up, subject=str(event_id))
+        await events.tell_moved_up(
+            session,
+            now,
+            event_id=event_id,
+            person_id=moved_up,
+            kind=Kind.EVENT_SEAT.value,
+            subject=f"event:{event_id}:{now.isoformat()}",
+        )
 
 
 def volunteer_of(actor: Actor) -> tuple[int, int]:

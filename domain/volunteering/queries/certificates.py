@@ -21,37 +21,39 @@ _CERTIFIED = text("""
     ORDER BY s.started_at, s.id
 """)
 _VALID = text("""
-    SELECT id, service_ids, minutes
+    SELECT id, service_ids, minutes, is_certificate
     FROM certificate
     WHERE volunteer_id = :volunteer AND from_on = :from_on AND until_on = :until_on AND revoked_at IS NULL
 """)
 _REPLACE = text("UPDATE certificate SET revoked_at = :now, revoked_by_person = :person WHERE id = :certificate")
 _ADD = text("""
     INSERT INTO certificate (programme_id, volunteer_id, number, check_mac, from_on, until_on, issued_on, minutes,
-        service_ids, organisation_ids, sealed_content)
+        service_ids, organisation_ids, sealed_content, is_certificate)
     VALUES (:programme, :volunteer, :number, :check_mac, :from_on, :until_on, :issued_on, :minutes,
-        CAST(:services AS bigint[]), CAST(:organisations AS bigint[]), :sealed_content)
+        CAST(:services AS bigint[]), CAST(:organisations AS bigint[]), :sealed_content, :is_certificate)
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
 _CHECK = text("""
-    SELECT c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.revoked, c.wrapped_key, c.sealed_content
+    SELECT c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.is_certificate, c.revoked, c.wrapped_key,
+        c.sealed_content
     FROM certificate_check(:check_mac) AS c
 """)
 _FOR_STAFF = text("""
-    SELECT c.id, c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.revoked_at, c.person_id, c.wrapped_key
+    SELECT c.id, c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.is_certificate, c.revoked_at, c.person_id,
+        c.wrapped_key
     FROM certificate_for_staff(:number) AS c
 """)
 _REVOKE = text("SELECT revoke_certificate(:number, :now, :sealed_reason)")
 _OWN = text("""
-    SELECT c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.revoked_at IS NOT NULL AS revoked,
-        v.wrapped_key, c.sealed_content
+    SELECT c.number, c.from_on, c.until_on, c.issued_on, c.minutes, c.is_certificate,
+        c.revoked_at IS NOT NULL AS revoked, v.wrapped_key, c.sealed_content
     FROM certificate AS c
     JOIN volunteer AS v ON v.id = c.volunteer_id
     WHERE c.id = :certificate
 """)
 _SHAPE = """json_build_object('id', c.id, 'number', c.number, 'from_on', c.from_on, 'until_on', c.until_on,
-        'issued_on', c.issued_on, 'minutes', c.minutes, 'revoked_at', c.revoked_at,
+        'issued_on', c.issued_on, 'minutes', c.minutes, 'is_certificate', c.is_certificate, 'revoked_at', c.revoked_at,
         'key', encode(v.wrapped_key, 'base64'), 'content', encode(c.sealed_content, 'base64'))"""
 
 
@@ -69,6 +71,7 @@ class NewCertificate:
     service_ids: Sequence[int]
     organisation_ids: Sequence[int]
     sealed_content: bytes
+    is_certificate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class StoredCertificate:
     until_on: date
     issued_on: date
     minutes: int
+    is_certificate: bool
     revoked: bool
     wrapped_key: bytes | None
     sealed_content: bytes
@@ -95,6 +99,7 @@ class StaffCertificate:
     until_on: date
     issued_on: date
     minutes: int
+    is_certificate: bool
     revoked_at: datetime | None
     person_id: int
     wrapped_key: bytes | None
@@ -126,11 +131,11 @@ async def certified(session: AsyncSession, *, volunteer_id: int, between: tuple[
 
 async def valid(
     session: AsyncSession, *, volunteer_id: int, period: tuple[date, date]
-) -> tuple[int, list[int], int] | None:
-    """The record of this period that still holds: its id, stretches and minutes."""
+) -> tuple[int, list[int], int, bool] | None:
+    """The record of this period that still holds: its id, stretches and minutes, and whether it is a certificate."""
     values = {"volunteer": volunteer_id, "from_on": period[0], "until_on": period[1]}
     row = (await session.execute(_VALID, values)).one_or_none()
-    return None if row is None else (row.id, list(row.service_ids), row.minutes)
+    return None if row is None else (row.id, list(row.service_ids), row.minutes, row.is_certificate)
 
 
 async def replace(session: AsyncSession, *, certificate_id: int, person_id: int, now: datetime) -> None:
@@ -152,6 +157,7 @@ async def add(session: AsyncSession, *, new: NewCertificate) -> int | None:
         "services": list(new.service_ids),
         "organisations": list(new.organisation_ids),
         "sealed_content": new.sealed_content,
+        "is_certificate": new.is_certificate,
     }
     return (await session.execute(_ADD, values)).scalar_one_or_none()
 

@@ -85,6 +85,7 @@ _TAKE_SEAT = text("""
 """)
 _GIVE_SEAT_BACK = text("UPDATE event SET taken = taken - 1 WHERE id = :event")
 _SEAT_FIRST_WAITING = text("SELECT seat_first_waiting(:event)")
+_TELL_MOVED_UP = text("SELECT tell_moved_up(:event, :person, :kind, :subject, :now)")
 _STANDING = text("SELECT status FROM sign_up WHERE event_id = :event AND volunteer_id = :volunteer")
 _LOCK_STANDING = text("SELECT status FROM sign_up WHERE event_id = :event AND volunteer_id = :volunteer FOR UPDATE")
 _SAVE_SIGN_UP = text("""
@@ -178,6 +179,14 @@ async def seat_first_waiting(session: AsyncSession, *, event_id: int) -> int | N
     """Gives a free seat to whoever has waited longest; the person to be told, or None."""
     person_id: int | None = (await session.execute(_SEAT_FIRST_WAITING, {"event": event_id})).scalar_one()
     return person_id
+
+
+async def tell_moved_up(
+    session: AsyncSession, now: datetime, *, event_id: int, person_id: int, kind: str, subject: str
+) -> None:
+    """Tells whoever has the seat now that the caller has given back."""
+    values = {"event": event_id, "person": person_id, "kind": kind, "subject": subject, "now": now}
+    await session.execute(_TELL_MOVED_UP, values)
 
 
 async def standing(session: AsyncSession, *, event_id: int, volunteer_id: int) -> str | None:

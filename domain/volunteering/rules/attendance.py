@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import segno
 
-from domain.errors import InvalidInput, TooEarly, TooLate
+from domain.errors import InvalidInput, RateLimited, TooEarly, TooLate
 from domain.values import words
 from domain.vault import Vault
 
@@ -24,6 +24,8 @@ OFFLINE_WITHIN = timedelta(hours=24)
 CLOCK_TOLERANCE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 DIGITS = 8
+# Eight digits can be guessed at; the code in the picture cannot.
+WRONG_DIGITS_A_MINUTE = 5
 
 _PREFIX = "AT1:"
 _MAC_BYTES = 10
@@ -169,6 +171,23 @@ def wrong_code() -> InvalidInput:
             "This attendance code is not right. Scan the one on the organiser's screen, or check the digits.",
         ),
         field="code",
+    )
+
+
+def guesser_of(vault: Vault, volunteer_id: int) -> bytes:
+    """Under which digest a volunteer's wrong digits are counted."""
+    return vault.digest("attendance guesses", str(volunteer_id))[:16]
+
+
+def too_many_digits(retry_after_ms: int) -> RateLimited:
+    """What is said to whoever has typed too many wrong ones within a minute."""
+    return RateLimited(
+        words(
+            "输入的签到码错误次数过多。请扫描组织者屏幕上的二维码,或稍后再输入。",
+            "Too many wrong digits within a minute. Scan the picture on the organiser's screen, or type again later.",
+        ),
+        field="code",
+        retry_after_ms=retry_after_ms,
     )
 
 

@@ -1,6 +1,6 @@
 """The printed record of confirmed hours: what stands in it, how it is found again, and what a stranger may read.
 
-It is called a platform record: only the national system issues certificates.
+It is called a platform record, unless its programme is joined to the national system, which issues certificates.
 """
 
 import base64
@@ -9,18 +9,25 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
-from domain.errors import InvalidInput, RuleRefused
+from domain.errors import InvalidInput, RateLimited, RuleRefused
 from domain.values import Words, words
 from domain.vault import Vault
 from domain.volunteering.rules.registration import check_digit
 
 MOST_LINES = 1000
 CODE_SIGNS = 8
-LABEL = words(
+WRONG_CHECKS_A_MINUTE = 10
+
+_PLATFORM_RECORD = words(
     "平台志愿服务记录(非国家志愿服务信息系统出具的证明)",
     "Platform record of volunteer service (not a certificate of the national system)",
+)
+_CERTIFICATE = words(
+    "志愿服务记录证明(本项目已接入国家志愿服务信息系统)",
+    "Certificate of volunteer service (this programme is joined to the national system)",
 )
 
 # Crockford's alphabet leaves out I, L, O and U, which people misread.
@@ -44,11 +51,15 @@ class Certified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """What the programme's own document says in a record: its name, its time zone, its kinds of service."""
+    """What the programme's own document says in a record: its name, its time zone, its kinds of service.
+
+    `is_certificate`: whether it may be called a certificate.
+    """
 
     programme: Words
     timezone: str
     activities: Mapping[str, Words]
+    is_certificate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +182,35 @@ def check_mac(vault: Vault, number: str, code: str) -> bytes:
     digits = "".join(sign for sign in typed_number if sign.isdecimal())
     signs = "".join(sign for sign in typed_code if sign.isalnum()).translate(_ALIKE)
     return vault.digest("certificate check", digits, signs)
+
+
+def label_of(is_certificate: bool) -> Words:
+    """What a record is called; only one of a programme that is joined to the national system is a certificate."""
+    return _CERTIFICATE if is_certificate else _PLATFORM_RECORD
+
+
+def address_digest(vault: Vault, address: str, day: date) -> bytes:
+    """What is kept of the address that guesses come from: nobody can read it, and tomorrow it is another one.
+
+    One subscriber has a whole /64 of the newer addresses, so that part counts as one.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return vault.digest("check address", address, day.isoformat())[:16]
+    prefix = found.packed[:8] if found.version == 6 else found.packed
+    return vault.digest("check address", prefix.hex(), day.isoformat())[:16]
+
+
+def too_many_checks(retry_after_ms: int) -> RateLimited:
+    """What is said to an address with too many wrong guesses in this minute, whatever it asks for next."""
+    return RateLimited(
+        words(
+            "这一分钟内核验错误次数过多。请核对编号和核验码,稍后再试。",
+            "Too many wrong checks within a minute. Compare number and check code with the paper, and wait a moment.",
+        ),
+        retry_after_ms=retry_after_ms,
+    )
 
 
 def masked(name: str) -> str:

@@ -1,19 +1,21 @@
 """The format in which records of service are exchanged: one JSON object a line, in the record groups of the law.
 
-Order 67 of the Ministry of Civil Affairs, Art. 4-10: personal basics, service, training, awards, evaluation. Persons go
-by their volunteer number; no name, birth date or identity number is exchanged.
+Order 67 of the Ministry of Civil Affairs, Art. 4-10: personal basics, service, training, awards, evaluation. A line has
+one stretch of service or none, and what belongs to it of the other groups. Persons go by their volunteer number; no
+name, birth date or identity number is exchanged.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from domain.errors import DomainError, InvalidInput
 from domain.values import words
 from domain.volunteering.rules.attendance import minutes_given
 from domain.volunteering.rules.events import EventDraft, check_description
+from domain.volunteering.rules.records import Content, Kind, RecordDraft
 from domain.volunteering.rules.registration import read_number
 from domain.volunteering.rules.terms import VolunteerTerms
 
@@ -21,6 +23,7 @@ FORMAT: Final = "volunteer-service/1"
 MOST_LINES: Final = 200
 MOST_EXPORTED: Final = 5000
 REF_LENGTH: Final = 100
+MOST_OF_A_GROUP: Final = 20
 OLDEST: Final = timedelta(days=5 * 365)
 
 
@@ -40,7 +43,15 @@ class Claim:
         return f"import:{self.platform}:{self.ref}"
 
 
-def claim_of(line: str, now: datetime, terms: VolunteerTerms) -> Claim:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one line says: hours that somebody else has yet to confirm, and records of the other groups."""
+
+    claim: Claim | None
+    records: tuple[RecordDraft, ...]
+
+
+def delivered_by(line: str, now: datetime, terms: VolunteerTerms) -> Delivered:
     """One line of an import, checked.
 
     Raises:
@@ -50,11 +61,17 @@ def claim_of(line: str, now: datetime, terms: VolunteerTerms) -> Claim:
     parsed = _object(line)
     if parsed.get("format") != FORMAT:
         raise _unfit("format", FORMAT)
-    service = _group(parsed, "service")
-    activity = _group(service, "activity", "service.activity")
     number = read_number(_text(_group(parsed, "personal"), "volunteerNumber", "personal.volunteerNumber"))
     if number is None:
         raise _unfit("personal.volunteerNumber", "V123-456-7890")
+    records = tuple(_records(parsed, number))
+    claim = None if parsed.get("service") is None and records else _claim(parsed, number, now, terms)
+    return Delivered(claim=claim, records=records)
+
+
+def _claim(parsed: Mapping[str, object], number: str, now: datetime, terms: VolunteerTerms) -> Claim:
+    service = _group(parsed, "service")
+    activity = _group(service, "activity", "service.activity")
     starts_at, ends_at = (_instant(service, name, f"service.{name}") for name in ("from", "until"))
     draft = EventDraft(
         title=_text(activity, "title", "service.activity.title"),
@@ -82,6 +99,53 @@ def claim_of(line: str, now: datetime, terms: VolunteerTerms) -> Claim:
         volunteer_number=number,
         draft=draft,
         minutes=minutes,
+    )
+
+
+def groups_of(kind: Kind, content: Content, on: date, organisation: str) -> dict[str, object]:
+    """A record of one of the other groups, as it stands in a line."""
+    one: dict[str, object] = {
+        "name": content.title,
+        "content": content.text,
+        "body": content.body or organisation,
+        "date": on.isoformat(),
+    }
+    if content.minutes is not None:
+        one["hours"] = content.minutes / 60
+    groups: dict[str, object] = {"training": [], "awards": [], "evaluation": None}
+    group = _GROUPS[kind]
+    return groups | {group: one if kind is Kind.EVALUATION else [one]}
+
+
+def _records(parsed: Mapping[str, object], number: str) -> Iterator[RecordDraft]:
+    for kind, group in _GROUPS.items():
+        listed = parsed.get(group) or []
+        if kind is Kind.EVALUATION and isinstance(listed, dict):
+            listed = [listed]
+        if not isinstance(listed, list) or len(listed) > MOST_OF_A_GROUP:
+            raise _unfit(group, f"[{{…}}], 0-{MOST_OF_A_GROUP}")
+        for place, one in enumerate(listed):
+            yield _record(kind, one, number, f"{group}[{place}]")
+
+
+def _record(kind: Kind, one: object, number: str, path: str) -> RecordDraft:
+    if not isinstance(one, dict):
+        raise _unfit(path, "{…}")
+    hours = one.get("hours")
+    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int | float)):
+        raise _unfit(f"{path}.hours", "1.5")
+    try:
+        on = date.fromisoformat(_text(one, "date", f"{path}.date"))
+    except ValueError as error:
+        raise _unfit(f"{path}.date", "2026-01-31") from error
+    return RecordDraft(
+        kind=kind,
+        volunteer_number=number,
+        title=_text(one, "name", f"{path}.name"),
+        on=on,
+        text=None if one.get("content") is None else _text(one, "content", f"{path}.content"),
+        hours=hours,
+        body=None if one.get("body") is None else _text(one, "body", f"{path}.body"),
     )
 
 
@@ -138,3 +202,6 @@ def _unfit(field: str, example: str) -> InvalidInput:
         ),
         field=field,
     )
+
+
+_GROUPS: Final = {Kind.TRAINING: "training", Kind.AWARD: "awards", Kind.EVALUATION: "evaluation"}

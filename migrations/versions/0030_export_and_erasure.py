@@ -2,8 +2,8 @@
 
 from migrations.dialect import grant, run, wall
 
-revision = "0020"
-down_revision = "0019"
+revision = "0030"
+down_revision = "0029"
 
 OWN = "person_id = (SELECT identity_person())"
 OWN_CITIZEN = """citizen_id IN (SELECT c.id FROM citizen AS c WHERE c.person_id = (SELECT identity_person()))"""
@@ -20,6 +20,7 @@ DELETED = (
     "person_key",
 )
 DELETED_OF_CITIZEN = ("presentation", "service_account")
+OWN_VOLUNTEER = """volunteer_id IN (SELECT v.id FROM volunteer AS v WHERE v.person_id = (SELECT identity_person()))"""
 CHANGED = ("citizen", "volunteer")
 
 
@@ -52,6 +53,7 @@ def erasure() -> None:
         run(f"CREATE POLICY {table}_erasing ON {table} TO CURRENT_USER USING ({OWN})")
     for table in DELETED_OF_CITIZEN:
         run(f"CREATE POLICY {table}_erasing ON {table} TO CURRENT_USER USING ({OWN_CITIZEN})")
+    run(f"CREATE POLICY volunteer_record_erasing ON volunteer_record TO CURRENT_USER USING ({OWN_VOLUNTEER})")
     for table in CHANGED:
         run(f"CREATE POLICY {table}_erasing ON {table} FOR UPDATE TO CURRENT_USER USING ({OWN})")
     run("CREATE POLICY person_erasing ON person FOR UPDATE TO CURRENT_USER USING (id = (SELECT identity_person()))")
@@ -79,6 +81,8 @@ def erasure() -> None:
         END IF;
         PERFORM set_config('app.erasing', 'yes', true);
         {deletions}
+        DELETE FROM volunteer_record
+            WHERE volunteer_id IN (SELECT v.id FROM volunteer AS v WHERE v.person_id = identity_person());
         DELETE FROM presentation WHERE citizen_id = ANY (v_citizens);
         -- What a claim was sent to stays with the claim, without its number.
         DELETE FROM service_account AS a WHERE a.citizen_id = ANY (v_citizens)
@@ -102,6 +106,6 @@ def erasure() -> None:
 def downgrade() -> None:
     run("DROP FUNCTION erase_person(uuid)")
     run("DROP POLICY account_claim_erasing ON account_claim")
-    for table in (*DELETED, *DELETED_OF_CITIZEN, *CHANGED, "person", "idempotency"):
+    for table in (*DELETED, *DELETED_OF_CITIZEN, *CHANGED, "volunteer_record", "person", "idempotency"):
         run(f"DROP POLICY {table}_erasing ON {table}")
     run("DROP TABLE export")
