@@ -28,7 +28,7 @@ _NEWEST = 100
 
 def build_subjects(asked: Asked) -> tuple[Fragment, ...]:
     """Everything of a person's that may be objected to; nothing for an office that has opened no case."""
-    if asked.subject.citizen is None:
+    if asked.subject.citizen is None and asked.subject.volunteer is None:
         return ()
     return (
         score_lines(),
@@ -49,7 +49,7 @@ def read_subjects(columns: Any, asked: Asked) -> Subjects:
     found: dict[tuple[Target, tuple[int, ...]], Node] = {}
     for key, record in _records(lines, asked).items():
         found[Target.RECORD, key] = record
-    score = read_score(lines, asked)
+    score = None if asked.subject.citizen is None else read_score(lines, asked)
     if score is not None:
         found[Target.SCORE, (citizen,)] = score
     found |= {(Target.ACCESS, (row["id"],)): read_access_event(row, asked) for row in accesses}

@@ -19,8 +19,8 @@ from api.graphql.view import Asked, Section, subject_of
 from api.graphql.volunteering import unsealed
 from domain.errors import NotFound
 from domain.rights import actions
-from domain.rights.actions.working import Whose
 from domain.rights.queries import reading
+from domain.rights.queries.papers import Whose
 from domain.rights.queries.reading import CaseFilter
 from domain.rights.rules.cases import Finding, Status, Verdict
 from domain.values import Fragment, words
@@ -272,7 +272,8 @@ class OfficeCasesMutation:
 
 async def _load(info: Info, unit: Unit, type_name: str, number: int, whose: Whose) -> Any:
     """The case as it stands now, its texts opened: the action has written the reading down."""
-    subject = replace(subject_of(info.context, unit), citizen=whose.citizen_id, person=whose.person_id)
+    caller = subject_of(info.context, unit)
+    subject = replace(caller, citizen=whose.citizen_id, person=whose.person_id, volunteer=whose.volunteer_id)
     return await info.context.view.load(info, unit, type_name, key=(number,), subject=subject)
 
 

@@ -25,7 +25,7 @@ from domain.people.queries import person_fragment, presence_code_fragment
 from domain.people.rules import OPENS, Purpose
 from domain.redemption.queries.shapes import obligations_fragment, reversible_fragment
 from domain.redemption.rules.codes import svg_of
-from domain.rights.actions import look_up_by_case
+from domain.rights.actions import look_up_by_case, look_up_by_number
 from domain.rights.queries.reading import objections_fragment, repairs_fragment
 from domain.scoring.queries import score_lines, score_records
 from domain.scoring.rules import line_of
@@ -87,7 +87,7 @@ def opens(asked: Asked, part: str) -> bool:
 def read_file(person: Any, asked: Asked) -> CitizenFile:
     """The head of the file."""
     return CitizenFile(
-        reference=asked.context.seal("file", asked.subject.citizen or 0),
+        reference=asked.context.seal("file", asked.subject.person or 0),
         display_name=name_of(person, asked.context),
     )
 
@@ -172,7 +172,7 @@ class LookUpMutation:
         async with info.context.transaction() as unit:
             found = await _find(info.context, unit, (by, value), purpose, idempotency_key)
             caller = subject_of(info.context, unit)
-            subject = replace(caller, citizen=found.citizen_id, person=found.person_id)
+            subject = replace(caller, citizen=found.citizen_id, person=found.person_id, volunteer=found.volunteer_id)
             key = (_PURPOSES.index(found.purpose),)
             file: CitizenFile = await info.context.view.load(info, unit, "CitizenFile", key=key, subject=subject)
             return file
@@ -185,7 +185,9 @@ async def _find(context: Context, unit: Unit, by: tuple[CitizenKey, str], purpos
         return await actions.look_up_by_presence(
             unit.session, unit.actor, unit.now, code=value, purpose=purpose, key=key
         )
-    case = _case(context, value) if kind is CitizenKey.CASE else None
+    if kind is CitizenKey.VOLUNTEER_NUMBER:
+        return await look_up_by_number(unit.session, unit.actor, unit.now, number=value, purpose=purpose, key=key)
+    case = _case(context, value)
     if case is None:
         raise NotFound(_NO_OPEN_CASE, field="value")
     return await look_up_by_case(unit.session, unit.actor, unit.now, case=case, purpose=purpose, key=key)

@@ -48,7 +48,7 @@ class Objection(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     person_id: int = Field(sa_type=BigInteger)
-    citizen_id: int = Field(sa_type=Integer)
+    citizen_id: int | None = Field(default=None, sa_type=Integer)
     programme_id: int = Field(sa_type=SmallInteger)
     target: str = Field(sa_type=Text)
     subject_key: list[int] = Field(sa_type=ARRAY(BigInteger))

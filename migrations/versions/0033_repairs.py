@@ -24,32 +24,9 @@ def upgrade() -> None:
     DROP INDEX repair_open;
     CREATE UNIQUE INDEX repair_open ON repair (citizen_id, source_id, ref_hash) WHERE decided_at IS NULL;
     """)
-    doors(
-        "(r.decided_at IS NULL OR r.decided_by = identity_person())",
-        "(r.status = 'OPEN' OR r.decided_by = identity_person())",
-    )
-
-
-def doors(new: str, old: str) -> None:
-    """The office opens the door with a repair while it is under way, one that has been given more time as well."""
-    run(f"""
-    DO $do$
-    DECLARE
-        v_text constant text := pg_get_functiondef('reveal_by_case(bigint, bigint)'::regprocedure);
-    BEGIN
-        IF strpos(v_text, $old${old}$old$) = 0 THEN
-            RAISE EXCEPTION 'reveal_by_case has no such phrase';
-        END IF;
-        EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-    END $do$
-    """)
 
 
 def downgrade() -> None:
-    doors(
-        "(r.status = 'OPEN' OR r.decided_by = identity_person())",
-        "(r.decided_at IS NULL OR r.decided_by = identity_person())",
-    )
     run("""
     DROP INDEX repair_open;
     CREATE UNIQUE INDEX repair_open ON repair (citizen_id, source_id, ref_hash) WHERE status = 'OPEN';

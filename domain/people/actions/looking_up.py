@@ -28,9 +28,10 @@ _CODE_CHARS: Final = 8
 class Found:
     """Whom an officer has looked up, and why."""
 
-    citizen_id: int
+    citizen_id: int | None
     person_id: int
     purpose: Purpose
+    volunteer_id: int | None = None
 
 
 async def show_presence_code(session: AsyncSession, actor: Actor, now: datetime, *, key: UUID) -> int:

@@ -8,6 +8,9 @@ from domain.values import Fragment
 
 # What was open and has passed its day is late, whether or not the nightly job has said so yet.
 _STATUS: Final = "CASE WHEN r.status = 'OPEN' AND r.due_on < :today THEN 'LATE' ELSE r.status END"
+# Whoever has left the programme still sees what they used there, and what is open.
+_OWN: Final = """h.citizen_id IN (
+            SELECT c.id FROM citizen AS c WHERE c.person_id = :person AND c.programme_id = :programme)"""
 # r: the redemption.
 SALE: Final = f"""json_build_object(
         'id', r.id, 'receipt_number', r.receipt_number, 'merchant_ref', r.merchant_ref, 'product_id', r.product_id,
@@ -63,7 +66,7 @@ def redemption_fragment(name: str, *, redemption_id: int) -> Fragment:
         SELECT {OWN_SALE}
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
-        WHERE h.citizen_id = :citizen
+        WHERE {_OWN}
           AND h.redemption_id = :{name}_id
         """,
         binds={f"{name}_id": redemption_id},
@@ -79,7 +82,7 @@ def redemptions_fragment(name: str, *, first: int, before: int | None) -> Fragme
             SELECT r.id, {OWN_SALE} AS shape
             FROM redemption_holder AS h
             JOIN redemption AS r ON r.id = h.redemption_id
-            WHERE h.citizen_id = :citizen
+            WHERE {_OWN}
               AND h.redemption_id < :{name}_before
             ORDER BY h.redemption_id DESC
             LIMIT :{name}_limit
@@ -96,7 +99,7 @@ def obligations_fragment() -> Fragment:
         SELECT coalesce(json_agg({OWN_SALE} ORDER BY r.due_on NULLS LAST, r.id), '[]')
         FROM redemption_holder AS h
         JOIN redemption AS r ON r.id = h.redemption_id
-        WHERE h.citizen_id = :citizen
+        WHERE {_OWN}
           AND r.status IN ('OPEN', 'LATE', 'CLAIM_PENDING')
         """
     )

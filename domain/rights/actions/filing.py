@@ -15,12 +15,22 @@ from domain.actor import Actor
 from domain.errors import AlreadyDecided, CapacityFull, InvalidInput, NotFound, Overlap, TooEarly, TooLate
 from domain.redemption.actions import lives
 from domain.rights.actions import settling
-from domain.rights.actions.working import citizen_of, hang_on, note_step, sealed
+from domain.rights.actions.working import citizen_of, hang_on, note_step, person_of, sealed
 from domain.rights.queries import cases, papers, subjects
 from domain.rights.queries.cases import NewObjection
 from domain.rights.queries.papers import CaseRef
 from domain.rights.rules import clocks
-from domain.rights.rules.cases import KEY_PARTS, OUTCOMES, UNDER_WAY, CaseTerms, Status, Target, Wish, required_text
+from domain.rights.rules.cases import (
+    KEY_PARTS,
+    OF_VOLUNTEERS,
+    OUTCOMES,
+    UNDER_WAY,
+    CaseTerms,
+    Status,
+    Target,
+    Wish,
+    required_text,
+)
 from domain.rights.rules.papers import MAX_WAITING, Paper, content_of, digest_of
 from domain.rights.rules.wording import Step
 from domain.scoring.queries import states
@@ -34,7 +44,7 @@ async def attach(session: AsyncSession, actor: Actor, now: datetime, *, paper: P
 
     Raises: InvalidInput for another type or size, CapacityFull when too many wait already, NotAllowed before joining.
     """
-    person_id, _, programme_id = citizen_of(actor)
+    person_id, programme_id = person_of(actor)
     content = content_of(paper)
     request = {"name": paper.file_name, "type": paper.media_type, "digest": digest_of(content)}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="attach", request=request)
@@ -70,7 +80,10 @@ async def object_to(
 
     Raises: NotFound for what is not the caller's, Overlap when one about the same thing is under way, InvalidInput.
     """
-    person_id, citizen_id, programme_id = citizen_of(actor)
+    person_id, programme_id = person_of(actor)
+    citizen_id = actor.citizen_id
+    if wish.target not in OF_VOLUNTEERS:
+        _, citizen_id, _ = citizen_of(actor)
     reason = required_text(wish.reason, "reason")
     subject = _subject_of(wish, citizen_id)
     request = {"target": wish.target.value, "subject": subject, "reason": reason, "papers": wish.attachments}
@@ -114,10 +127,10 @@ async def object_to(
     return objection_id
 
 
-def _subject_of(wish: Wish, citizen_id: int) -> list[int]:
+def _subject_of(wish: Wish, citizen_id: int | None) -> list[int]:
     """The key of what it is about. The score needs no id. Raises: NotFound, InvalidInput."""
     given = list(wish.subject_key)
-    if wish.target is Target.SCORE and not given:
+    if wish.target is Target.SCORE and citizen_id is not None and not given:
         given = [citizen_id]
     if len(given) != KEY_PARTS[wish.target]:
         if not given:

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import idempotency
 from domain.actor import Actor
 from domain.errors import NotAllowed, NotFound
-from domain.people import queries as people
 from domain.people.actions.looking_up import Found, note_look_up
 from domain.people.rules import PURPOSE_WORDS, Purpose
 from domain.rights.queries import papers
+from domain.rights.queries.papers import Whose
 from domain.values import words
 
 _OF_OBJECTION: Final = Purpose.OBJECTION
@@ -31,16 +31,40 @@ async def look_up_by_case(
         raise NotAllowed(_OTHER_PURPOSE, field="purpose")
     request = {"case": [kind, number], "purpose": purpose.value}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="look_up", request=request)
-    citizen_id = await papers.reveal_by_case(
+    whose = await papers.reveal_case(
         session,
         objection_id=number if kind == "objection" else None,
         repair_id=number if kind == "repair" else None,
     )
-    if citizen_id is None:
+    if whose is None:
         raise NotFound(_NO_OPEN_CASE, field="value")
-    person_id = await people.person_of(session, citizen_id=citizen_id)
-    found = Found(citizen_id=citizen_id, person_id=person_id, purpose=purpose)
-    if earlier is not None:
+    return await _opened(session, actor, now, whose=whose, purpose=purpose, key=None if earlier is not None else key)
+
+
+async def look_up_by_number(
+    session: AsyncSession, actor: Actor, now: datetime, *, number: str, purpose: Purpose, key: UUID
+) -> Found:
+    """The same for a volunteer's number: where an objection, a repair, or hours of theirs wait for the office.
+
+    Raises: NotFound for a number that is not known, and for one that nothing waits of: the two answer alike.
+    """
+    number = number.strip().upper()
+    request = {"number": number, "purpose": purpose.value}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="look_up", request=request)
+    whose = await papers.reveal_by_number(session, number=number, purpose=purpose.value)
+    if whose is None:
+        raise NotFound(_NO_OPEN_CASE, field="value")
+    return await _opened(session, actor, now, whose=whose, purpose=purpose, key=None if earlier is not None else key)
+
+
+async def _opened(
+    session: AsyncSession, actor: Actor, now: datetime, *, whose: Whose, purpose: Purpose, key: UUID | None
+) -> Found:
+    """Whom the officer sees now; the person sees who looked, and why. Without a key it was asked before."""
+    found = Found(
+        citizen_id=whose.citizen_id, person_id=whose.person_id, volunteer_id=whose.volunteer_id, purpose=purpose
+    )
+    if key is None:
         return found
     why = PURPOSE_WORDS[purpose]
     what = words(
@@ -48,7 +72,7 @@ async def look_up_by_case(
         f"Opened what {why.en} needs of your file, while working on your case.",
     )
     await note_look_up(session, actor, now, found=found, what=what)
-    await idempotency.bind(session, actor, key=key, result={"citizen": citizen_id})
+    await idempotency.bind(session, actor, key=key, result={"person": whose.person_id})
     return found
 
 

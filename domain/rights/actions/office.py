@@ -18,9 +18,10 @@ from domain.incentives.rules.standing import Catalogue
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.rights.actions import settling
-from domain.rights.actions.working import Whose, note_reading, note_step, open_case, refuse_own_case, sealed
+from domain.rights.actions.working import note_reading, note_step, open_case, refuse_own_case, sealed
 from domain.rights.queries import cases
 from domain.rights.queries.cases import Decided, Question
+from domain.rights.queries.papers import Whose
 from domain.rights.rules import clocks
 from domain.rights.rules.cases import (
     OUTCOMES,
@@ -156,7 +157,7 @@ async def settle(
     if outcome is Status.REJECTED:
         await settling.release(session, now, terms=terms, objection=objection)
     else:
-        restored = await settling.remove(session, now, terms=terms, objection=objection, catalogue=catalogue)
+        restored = await settling.remove(session, actor, now, terms=terms, objection=objection, catalogue=catalogue)
     await cases.decide(
         session,
         now,

@@ -20,7 +20,6 @@ from domain.notices.rules import Kind, NewNotice
 from domain.programmes.rules.terms import RepairClass
 from domain.rights.actions import settling
 from domain.rights.actions.working import (
-    Whose,
     citizen_of,
     hang_on,
     note_reading,
@@ -31,7 +30,7 @@ from domain.rights.actions.working import (
 )
 from domain.rights.queries import repairs
 from domain.rights.queries.cases import Decided
-from domain.rights.queries.papers import CaseRef
+from domain.rights.queries.papers import CaseRef, Whose
 from domain.rights.rules import clocks
 from domain.rights.rules.cases import REPAIR_OUTCOMES, UNDER_WAY, CaseTerms, Status, Verdict, required_text
 from domain.rights.rules.wording import OUTCOME_WORDS, Step

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actor import Actor
 from domain.incentives.rules.standing import Catalogue
 from domain.redemption.actions import lives
 from domain.rights.queries import benefits, repairs
@@ -19,6 +20,7 @@ from domain.scoring.queries.states import RecordKey
 from domain.scoring.states import LIVE, REPAIRED, WITHDRAWN, InForce, turn_record
 from domain.vault import Vault
 from domain.volunteering.actions.records import drop_record
+from domain.volunteering.actions.restoring import restore_service
 
 _INSTANT: Final = timedelta(microseconds=1)
 
@@ -74,12 +76,21 @@ async def _counted(session: AsyncSession, terms: CaseTerms, objection: Row[Any])
 
 
 async def remove(
-    session: AsyncSession, now: datetime, *, terms: CaseTerms, objection: Row[Any], catalogue: Catalogue
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    terms: CaseTerms,
+    objection: Row[Any],
+    catalogue: Catalogue,
 ) -> list[int]:
     """An objection was right: the record is gone, and the score follows; gives the products that it had cost.
 
-    Of a sale, a claim that still waits is not paid; of a volunteer's record, what it says is deleted.
+    Of a sale, a claim that still waits is not paid; hours that were refused or cut count again; of a volunteer's
+    record, what it says is deleted.
     """
+    if objection.target == Target.SERVICE:
+        await restore_service(session, actor, now, terms=terms, service_id=objection.subject_key[0])
     if objection.target == Target.REDEMPTION:
         await lives.deny_claim(session, now, redemption_id=objection.subject_key[0])
     if objection.target == Target.VOLUNTEER_RECORD:

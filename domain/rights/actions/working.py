@@ -1,6 +1,5 @@
 """What every action on a case leans on: whose it is, who acts, sealing, steps, and the log of who has read it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from domain.errors import AlreadyDecided, InvalidInput, NotAllowed, NotFound, Sa
 from domain.people import queries as people
 from domain.people.rules import Purpose
 from domain.rights.queries import papers
-from domain.rights.queries.papers import CaseRef, NewStep
+from domain.rights.queries.papers import CaseRef, NewStep, Whose
 from domain.rights.rules.clocks import Due
 from domain.rights.rules.papers import MAX_PER_CASE
 from domain.rights.rules.wording import Step
@@ -24,12 +23,11 @@ YOURSELF: Final = words("本人", "yourself")
 THE_SERVICE: Final = words("系统", "the service itself")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whose:
-    """The citizen to whom a case has opened the door, for this transaction."""
-
-    citizen_id: int
-    person_id: int
+def person_of(actor: Actor) -> tuple[int, int]:
+    """Person and programme of the caller, who is a citizen or a volunteer. Raises: NotAllowed otherwise."""
+    if actor.person_id is None or actor.programme_id is None or (actor.citizen_id or actor.volunteer_id) is None:
+        raise NotAllowed(_JOIN_FIRST)
+    return actor.person_id, actor.programme_id
 
 
 def citizen_of(actor: Actor) -> tuple[int, int, int]:
@@ -80,13 +78,13 @@ async def note_step(
 
 
 async def open_case(session: AsyncSession, *, objection_id: int | None = None, repair_id: int | None = None) -> Whose:
-    """The office opens the door to the citizen with this case. Raises: NotFound for a foreign one, AlreadyDecided."""
-    citizen_id = await papers.reveal_by_case(session, objection_id=objection_id, repair_id=repair_id)
-    if citizen_id is None:
+    """The office opens the door to whoever has this case. Raises: NotFound for a foreign one, AlreadyDecided."""
+    whose = await papers.reveal_case(session, objection_id=objection_id, repair_id=repair_id)
+    if whose is None:
         if await papers.case_is_here(session, objection_id=objection_id, repair_id=repair_id):
             raise AlreadyDecided(_CLOSED, field="id")
         raise NotFound
-    return Whose(citizen_id=citizen_id, person_id=await people.person_of(session, citizen_id=citizen_id))
+    return whose
 
 
 async def note_reading(session: AsyncSession, actor: Actor, now: datetime, *, case: CaseRef, what: Words) -> None:

@@ -73,7 +73,7 @@ class NewObjection:
     """An objection to store. `eve` is from when on something may have been missed: that of the first objection."""
 
     person_id: int
-    citizen_id: int
+    citizen_id: int | None
     programme_id: int
     target: str
     subject_key: Sequence[int]

@@ -34,12 +34,24 @@ _ADD_STEP: Final = text("""
         :provisional)
 """)
 _ORGANISATION_NAME: Final = text("SELECT name FROM organisation WHERE id = :organisation")
-_REVEAL_BY_CASE: Final = text("SELECT reveal_by_case(:objection, :repair)")
+_REVEAL_CASE: Final = text("SELECT person_id, citizen_id, volunteer_id FROM reveal_case(:objection, :repair)")
+_REVEAL_BY_NUMBER: Final = text("""
+    SELECT person_id, citizen_id, volunteer_id FROM reveal_by_volunteer_number(:number, :purpose)
+""")
 _CASE_IS_HERE: Final = text("""
     SELECT EXISTS (SELECT FROM objection WHERE id = CAST(:objection AS bigint) AND programme_id = identity_programme())
         OR EXISTS (SELECT FROM repair WHERE id = CAST(:repair AS bigint) AND programme_id = identity_programme())
 """)
 _REVEAL_BY_QUESTION: Final = text("SELECT reveal_by_question(:objection)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """To whom a case has opened the door, for this transaction: a person, and who they are in the programme."""
+
+    person_id: int
+    citizen_id: int | None
+    volunteer_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +125,16 @@ async def organisation_name(session: AsyncSession, *, organisation_id: int) -> W
     return Words(**row.name)
 
 
-async def reveal_by_case(session: AsyncSession, *, objection_id: int | None, repair_id: int | None) -> int | None:
-    """Opens the door to the citizen with this case; None when it is no case of this office, or is closed."""
-    values = {"objection": objection_id, "repair": repair_id}
-    citizen_id: int | None = (await session.execute(_REVEAL_BY_CASE, params=values)).scalar_one()
-    return citizen_id
+async def reveal_case(session: AsyncSession, *, objection_id: int | None, repair_id: int | None) -> Whose | None:
+    """Opens the door to whoever has this case; None when it is no case of this office, or is closed."""
+    row = (await session.execute(_REVEAL_CASE, params={"objection": objection_id, "repair": repair_id})).one()
+    return None if row.person_id is None else Whose(**row._mapping)
+
+
+async def reveal_by_number(session: AsyncSession, *, number: str, purpose: str) -> Whose | None:
+    """The same by a volunteer's number, where a case of theirs waits for this purpose."""
+    row = (await session.execute(_REVEAL_BY_NUMBER, params={"number": number, "purpose": purpose})).one()
+    return None if row.person_id is None else Whose(**row._mapping)
 
 
 async def case_is_here(session: AsyncSession, *, objection_id: int | None, repair_id: int | None) -> bool:

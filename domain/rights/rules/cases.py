@@ -50,6 +50,8 @@ class Finding(StrEnum):
 UNDER_WAY: Final = frozenset({Status.OPEN, Status.WITH_SOURCE, Status.EXTENDED})
 OUTCOMES: Final = frozenset({Status.UPHELD, Status.PARTLY_UPHELD, Status.REJECTED})
 REPAIR_OUTCOMES: Final = frozenset({Status.UPHELD, Status.REJECTED})
+# What a volunteer may object to who has not joined as a citizen.
+OF_VOLUNTEERS: Final = frozenset({Target.SERVICE, Target.VOLUNTEER_RECORD, Target.ACCESS})
 # How many parts the id of each subject has; a household is the person's only one, and so is the score.
 KEY_PARTS: Final[Mapping[Target, int]] = {
     Target.RECORD: 3,
@@ -72,6 +74,11 @@ class CaseTerms:
     clocks: Clocks
     rule_set_id: int
     rules: RuleSetDocument
+
+    @property
+    def timezone(self) -> str:
+        """The name of the zone."""
+        return self.zone.key
 
     def day_of(self, at: datetime) -> date:
         """The local date."""

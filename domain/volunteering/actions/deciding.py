@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +23,15 @@ from domain.volunteering.queries import services, trust
 from domain.volunteering.queries.trust import Step
 from domain.volunteering.rules.services import AwaitedService
 from domain.volunteering.rules.terms import VolunteerTerms
+
+
+class Days(Protocol):
+    """What has to be known of a programme to tell its days."""
+
+    @property
+    def timezone(self) -> str: ...
+    def day_of(self, at: datetime, /) -> date: ...
+
 
 _OFFICE = words("项目办公室", "Programme office")
 
@@ -135,6 +145,20 @@ async def _score(
 ) -> None:
     ids = [one.id for one in confirmed]
     await services.reveal(session, service_ids=ids, to_office=actor.role is Role.OFFICER)
+    await score_revealed(session, actor, now, terms=terms, organisation_id=organisation_id, confirmed=confirmed)
+
+
+async def score_revealed(
+    session: AsyncSession,
+    actor: Actor,
+    now: datetime,
+    *,
+    terms: Days,
+    organisation_id: int,
+    confirmed: Sequence[AwaitedService],
+) -> None:
+    """The same for one organisation, when the citizens have been revealed to this transaction already."""
+    ids = [one.id for one in confirmed]
     citizens = await services.scored(session, service_ids=ids, timezone=terms.timezone)
     organisation = await services.organisation_name(session, organisation_id=organisation_id)
     records = [

@@ -68,6 +68,13 @@ _REJECT = text("""
         ref_hash = NULL
     WHERE id = :service
 """)
+_RESTORE = text("""
+    UPDATE service
+    SET status = 'CONFIRMED', minutes = :minutes, revision = revision + 1, ref_hash = :ref_hash,
+        ended_at = greatest(ended_at, started_at + make_interval(mins => :minutes)), sealed_reason = NULL,
+        decided_by_person = :person, decided_at = :now, reviewed_at = :now, reviewed_by_person = :person
+    WHERE id = :service
+""")
 _REVEAL = text("SELECT service_id, citizen_id FROM reveal_by_services(CAST(:services AS bigint[]))")
 _REVEAL_TO_OFFICE = text("SELECT service_id, citizen_id FROM reveal_by_office(CAST(:services AS bigint[]))")
 # Hours count for whoever has joined, from the day of joining, and only while volunteering is consented to.
@@ -185,6 +192,14 @@ async def reject(
     """Rejects a stretch."""
     values = {"service": service_id, "person": person_id, "sealed_reason": sealed_reason, "now": now}
     await session.execute(_REJECT, values)
+
+
+async def restore(
+    session: AsyncSession, now: datetime, *, service_id: int, minutes: int, ref_hash: int, person_id: int | None
+) -> None:
+    """Gives a stretch its time back, as confirmed; a decision in somebody's favour needs no second look."""
+    values = {"service": service_id, "minutes": minutes, "ref_hash": ref_hash, "person": person_id, "now": now}
+    await session.execute(_RESTORE, values)
 
 
 async def reveal(session: AsyncSession, *, service_ids: Sequence[int], to_office: bool) -> dict[int, int]:

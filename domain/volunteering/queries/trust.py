@@ -68,6 +68,17 @@ _CORRECT = text("""
         reviewed_by_person = CASE WHEN :by_office THEN CAST(:person AS bigint) ELSE reviewed_by_person END
     WHERE id = :service
 """)
+# What the last step that took time from a stretch has taken; null when the stretch has got it back.
+_MINUTES_TAKEN = text("""
+    SELECT h.from_minutes
+    FROM service_event AS h
+    JOIN service AS s ON s.id = h.service_id
+    WHERE h.service_id = :service AND h.from_minutes > 0
+      AND (h.to_status IN ('REJECTED', 'CORRECTED') OR h.to_minutes < h.from_minutes)
+      AND (s.status IN ('REJECTED', 'CORRECTED') OR (s.status = 'CONFIRMED' AND s.minutes < h.from_minutes))
+    ORDER BY h.id DESC
+    LIMIT 1
+""")
 _REVOKE_CERTIFICATES = text("SELECT revoke_certificates_with(:service, :now, :sealed_reason)")
 # Nobody has confirmed in time, so the office does; nobody has signed in time, so nobody stands for it.
 _ESCALATE = text("""
@@ -279,3 +290,9 @@ async def lapse_forgotten(session: AsyncSession, *, programme_id: int, over_by: 
     """Closes stretches without a check-out in events that were over by then. Runs as the worker."""
     rows = await session.execute(_LAPSE_FORGOTTEN, {"programme": programme_id, "over_by": over_by})
     return [Overdue(**row._mapping) for row in rows]
+
+
+async def minutes_taken(session: AsyncSession, *, service_id: int) -> int | None:
+    """How long a stretch was before it was refused or cut; None when nothing is missing of it."""
+    minutes: int | None = (await session.execute(_MINUTES_TAKEN, {"service": service_id})).scalar_one_or_none()
+    return minutes
