@@ -5,7 +5,8 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.graphql.reference import KnownProgramme, load
-from domain.notices.actions import warn_of_expiry
+from domain.consent.queries import RENEWAL_DAYS
+from domain.notices.actions import ask_again, warn_of_expiry
 from domain.rights.actions import decide_overdue
 from domain.rights.queries.due import programmes_due
 from domain.rights.rules.cases import CaseTerms
@@ -13,8 +14,9 @@ from domain.scoring.states import InForce, activate_announced
 
 
 async def turn_cases(session: AsyncSession, now: datetime, *, today: date) -> None:
-    """Warns of what will expire; decides what is overdue for its people; lets count what was announced long enough."""
+    """Warns of what expires and of changed texts, decides what is overdue, lets count what was announced long ago."""
     await warn_of_expiry(session, now, today=today)
+    await ask_again(session, now, today=today, days=RENEWAL_DAYS)
     due = await programmes_due(session, now, today=today)
     if not due:
         return

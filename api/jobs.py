@@ -12,7 +12,8 @@ from domain.actor import ANONYMOUS
 from domain.incentives.actions import releases
 from domain.incentives.rules.population import PARTS
 from domain.jobs import Job
-from domain.programmes.actions.releases import DRY_RUN, ENTITLEMENTS
+from domain.notices.actions import tell_of_rules
+from domain.programmes.actions.releases import DRY_RUN, ENTITLEMENTS, NOTICES
 from domain.rights.actions import figures
 
 
@@ -64,6 +65,14 @@ async def run_entitlements(database: WorkerDatabase, job: Job) -> None:
             await jobs.advance(unit.session, unit.now, job=job, reached=part + 1)
 
 
+async def run_notices(database: WorkerDatabase, job: Job) -> None:
+    """Everybody hears of new rules, part by part."""
+    for part in range(job.reached, PARTS):
+        async with database.transaction(ANONYMOUS) as unit:
+            await tell_of_rules(unit.session, unit.now, rule_set_id=job.subject, part=(part, PARTS))
+            await jobs.advance(unit.session, unit.now, job=job, reached=part + 1)
+
+
 async def run_figures(database: WorkerDatabase, job: Job) -> None:
     """What a programme tells about itself: every part of its people, each in a transaction that only reads."""
     counted = figures.Counted()
@@ -79,6 +88,7 @@ async def run_figures(database: WorkerDatabase, job: Job) -> None:
 _PRESSING: Final[Mapping[str, Kind]] = {ENTITLEMENTS: Kind(run=run_entitlements)}
 KINDS: Final[Mapping[str, Kind]] = {
     DRY_RUN: Kind(run=run_dry_run, give_up=give_up_dry_run),
+    NOTICES: Kind(run=run_notices),
     figures.JOB: Kind(run=run_figures),
     **_PRESSING,
 }

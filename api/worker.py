@@ -17,6 +17,7 @@ from domain.actor import ANONYMOUS
 from domain.audit_chain import BATCH, chain_events
 from domain.redemption.actions.reserving import turn_reservations
 from domain.redemption.actions.upkeep import expire_presentations
+from domain.retention import forget_old
 from seeds.demo import top_up_all
 
 HEARTBEAT_S = 5.0
@@ -80,6 +81,12 @@ async def refresh_demo(database: WorkerDatabase) -> None:
         await top_up_all(unit.session, unit.now)
 
 
+async def forget_what_is_old(database: WorkerDatabase) -> None:
+    """What has been kept long enough goes, a batch at a time."""
+    async with database.transaction(ANONYMOUS) as unit:
+        await forget_old(unit.session, unit.now)
+
+
 PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="canary", interval_s=600, run=seal_canary),
     Periodic(name="days", interval_s=5, run=turn_days),
@@ -89,6 +96,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic(name="reservations", interval_s=10, run=move_lines),
     Periodic(name="audit", interval_s=10, run=chain_audit),
     Periodic(name="outbox", interval_s=600, run=forget),
+    Periodic(name="retention", interval_s=600, run=forget_what_is_old),
 )
 DEMO: tuple[Periodic, ...] = (Periodic(name="demo", interval_s=1800, run=refresh_demo),)
 

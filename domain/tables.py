@@ -68,6 +68,7 @@ class Outbox(SQLModel, table=True):
 
 class Idempotency(SQLModel, table=True):
     __tablename__ = "idempotency"
+    __table_args__ = (Index("idempotency_by_time", "at", postgresql_using="brin"),)
 
     principal: str = Field(primary_key=True, sa_type=Text)
     key: UUID = Field(primary_key=True, sa_type=Uuid)

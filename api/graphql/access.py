@@ -69,6 +69,8 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "askForReview": CITIZEN,
     "requestRepair": CITIZEN,
     "declineRecord": CITIZEN,
+    "exportMyData": PERSON,
+    "eraseMyData": PERSON,
     "markNoticesRead": PERSON,
     # The citizen: benefits.
     "presentBenefit": CITIZEN,
@@ -130,6 +132,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "lookUpCitizen": OFFICE,
     "handOverObjection": OFFICE,
     "extendObjection": APPROVER,
+    "extendRepair": APPROVER,
     "decideObjection": OFFICE,
     "decideRepair": OFFICE,
     # The office: rules and products. Who drafts does not approve, and money is for approvers.
@@ -183,6 +186,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "Household": PERSON,
     "Redemption": PERSON | OFFICE,
     "Consent": PERSON,
+    "DataExport": PERSON,
     "Withdrawal": PERSON,
     "WithdrawalPreview": PERSON,
     "Declined": CITIZEN,

@@ -205,6 +205,25 @@ class OfficeCasesMutation:
             return objection
 
     @strawberry.mutation(
+        description="Gives a repair more days, once, with a reason that the person reads; an approver decides that."
+    )
+    async def extend_repair(
+        self,
+        info: Info,
+        id: strawberry.ID,  # noqa: A002
+        reason: str,
+        idempotency_key: UUID,
+    ) -> RepairResult:
+        number = number_of(info.context, "repair", id)
+        async with info.context.transaction() as unit:
+            terms, extension = terms_of(info.context, unit), (number, reason)
+            whose = await actions.extend_repair(
+                unit.session, unit.actor, unit.now, terms=terms, extension=extension, key=idempotency_key
+            )
+            extended: Repair = await _load(info, unit, "Repair", number, whose)
+            return extended
+
+    @strawberry.mutation(
         description="UPHELD or REJECTED, with reasons. A repaired record is gone from score, list and explanation."
     )
     async def decide_repair(

@@ -46,7 +46,9 @@ def build_forecast(asked: Asked) -> Fragment | tuple[Fragment, ...]:
     until, today = asked.args["until"], asked.subject.today
     if not today < until <= add_months(today, _MAX_MONTHS):
         raise InvalidInput(_TOO_FAR, field="until")
-    return score_forecast(asked.name, until=until), build_standing(asked)
+    known = asked.context.reference.programmes[asked.subject.programme or 0].settings
+    days = score_forecast(asked.name, until=until, announced_days=known.announced_days, timezone=known.timezone)
+    return days, build_standing(asked)
 
 
 def read_forecast(columns: Any, asked: Asked) -> list[ScoreForecast]:
@@ -62,7 +64,7 @@ def read_forecast(columns: Any, asked: Asked) -> list[ScoreForecast]:
             ScoreForecast(
                 on=date.fromisoformat(day["on"]),
                 points=total([_tally(one) for one in day["tallies"]], rules).points,
-                because=asked.context.speak(because_of(day["leaving"], rules)),
+                because=asked.context.speak(because_of(day, rules)),
                 gains=_products(after - before, asked),
                 losses=_products(before - after, asked),
             )
@@ -71,15 +73,27 @@ def read_forecast(columns: Any, asked: Asked) -> list[ScoreForecast]:
     return shown
 
 
-def because_of(leaving: Sequence[Mapping[str, str]], rules: RuleSetDocument) -> Words:
-    """Which records come to their end, the first few by name."""
+def because_of(day: Mapping[str, Any], rules: RuleSetDocument) -> Words:
+    """Which records come to their end, and which announced ones begin to count."""
+    told = []
+    if day["leaving"]:
+        names = _named(day["leaving"], rules)
+        told.append(words(f"记录到期:{names.zh}。", f"Comes to its end: {names.en}."))
+    if day["beginning"]:
+        names = _named(day["beginning"], rules)
+        told.append(words(f"公告期满,开始计入:{names.zh}。", f"Begins to count, after its notice: {names.en}."))
+    return words("".join(one.zh for one in told), " ".join(one.en for one in told))
+
+
+def _named(records: Sequence[Mapping[str, str]], rules: RuleSetDocument) -> Words:
+    """The first few by name."""
     titles = {item.code: item.title for item in rules.items}
-    named = [(titles[one["item"]], one["occurred_on"]) for one in leaving[:NAMED]]
-    more = len(leaving) - len(named)
-    rest = (f"等 {len(leaving)} 条", f"; and {more} more") if more else ("", "")
+    named = [(titles[one["item"]], one["occurred_on"]) for one in records[:NAMED]]
+    more = len(records) - len(named)
+    rest = (f"等 {len(records)} 条", f"; and {more} more") if more else ("", "")
     return words(
-        f"记录到期:{'、'.join(f'{title.zh}({on})' for title, on in named)}{rest[0]}。",
-        f"Comes to its end: {'; '.join(f'{title.en} of {on}' for title, on in named)}{rest[1]}.",
+        f"{'、'.join(f'{title.zh}({on})' for title, on in named)}{rest[0]}",
+        f"{'; '.join(f'{title.en} of {on}' for title, on in named)}{rest[1]}",
     )
 
 

@@ -17,7 +17,7 @@ from domain.errors import AllowanceUsedUp, InvalidInput, NotFound
 from domain.incentives.queries import standing_fragment, standing_of
 from domain.incentives.rules import decision as rules
 from domain.incentives.rules.conditions import ConditionResult as Judged
-from domain.incentives.rules.decision import BenefitGroup, decide
+from domain.incentives.rules.decision import Answer, BenefitGroup, answer_of, decide
 from domain.incentives.rules.relief import basis_unit, relief_of
 from domain.incentives.rules.standing import Catalogue, Standing, allowance_window
 from domain.programmes.rules import document
@@ -78,6 +78,7 @@ class NextStep:
 @strawberry.type(description="The answer for one product and one citizen today.")
 class Decision:
     known: strawberry.Private[KnownProduct]
+    answer: strawberry.Private[Answer]
     qualified: bool
     sentence: str = strawberry.field(description="One sentence in the citizen's language.")
     conditions: list[ConditionResult]
@@ -87,11 +88,11 @@ class Decision:
     )
 
     @strawberry.field(
-        description="What this decision can be checked by later: the points that the product compares, "
+        description="What this decision can be checked by later: its answer, the points that the product compares, "
         "and their records."
     )
     def receipt(self, info: Info) -> Receipt:
-        return DECISION_RECEIPT.of(info).of_decision(info.context.vault, self.known)
+        return DECISION_RECEIPT.of(info).of_decision(info.context.vault, self.known, self.answer)
 
 
 @strawberry.type(description="What a benefit would be worth.")
@@ -148,6 +149,7 @@ def decision_of(context: Context, known: KnownProduct, decided: rules.Decision) 
     """A decision in the language of the request."""
     return Decision(
         known=known,
+        answer=answer_of(decided),
         qualified=decided.qualified,
         sentence=context.speak(decided.sentence),
         conditions=[_condition(context, one) for one in decided.conditions],

@@ -114,6 +114,20 @@ _OPEN_KEPT: Final = words(
     "未了结的押金或欠还,按原定日期了结,不会因退出而提前到期。",
     "What is still open, such as a waived deposit: it ends on its own date, and leaving never makes it due.",
 )
+ERASED_WITH_THE_KEY: Final = (
+    words(
+        "您的姓名、出生日期和身份信息,以及志愿者称呼。", "Your name, birth date and identity, and the name you go by."
+    ),
+    words(
+        "异议、修复申请及附件的全部内容,通知和已导出的文件。",
+        "What objections, repairs and their attachments say, notices, and exports.",
+    ),
+    words("所有登录。再次登录时,您是一个新用户。", "All sign-ins: whoever signs in again is somebody new."),
+)
+KEPT_WITHOUT_A_NAME: Final = words(
+    "商户的交易和志愿组织的服务时长,不再指向任何人。",
+    "Sales of shops and hours of organisations, which lead to nobody any more.",
+)
 PREVIEW: Section[WithdrawalPreview] = Section("Citizen", "withdrawalPreview", build=build_preview, read=read_preview)
 SECTIONS = (PREVIEW,)
 

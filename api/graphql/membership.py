@@ -1,4 +1,4 @@
-"""Joining and leaving: enrolment, one consent at a time, and what goes when they end."""
+"""Joining and leaving: enrolment, one consent at a time, what goes when they end, a copy of everything, erasure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -10,11 +10,13 @@ import strawberry
 from api.graphql.citizen import Citizen
 from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
-from api.graphql.leaving import erased_words, kept_words
+from api.graphql.leaving import ERASED_WITH_THE_KEY, KEPT_WITHOUT_A_NAME, erased_words, kept_words
 from api.graphql.people import Consent
 from api.graphql.view import subject_of
 from domain.people import actions
 from domain.people.actions import Ended
+from domain.programmes.rules.terms import ConsentPurpose
+from domain.rights import actions as rights
 
 
 @strawberry.input(description="One purpose, in the version of its text that was read.")
@@ -30,9 +32,15 @@ class Withdrawal:
     kept: list[str]
 
 
+@strawberry.type(description="Everything held about the caller, for the holder only.")
+class DataExport:
+    document: str = strawberry.field(description="One JSON document. Nothing in it can be verified by anybody else.")
+
+
 EnrolResult: TypeAlias = Annotated[Citizen | UserError, strawberry.union("EnrolResult")]
 ConsentResult: TypeAlias = Annotated[Consent | UserError, strawberry.union("ConsentResult")]
 WithdrawResult: TypeAlias = Annotated[Withdrawal | UserError, strawberry.union("WithdrawResult")]
+ExportResult: TypeAlias = Annotated[DataExport | UserError, strawberry.union("ExportResult")]
 
 
 @strawberry.type
@@ -61,7 +69,7 @@ class MembershipMutation:
     @strawberry.mutation(description="Takes one consent back. What rests on it ends at once.")
     async def withdraw_consent(self, info: Info, purpose: str, idempotency_key: UUID) -> WithdrawResult:
         async with info.context.transaction() as unit:
-            ended = await actions.withdraw_consent(
+            ended = await rights.withdraw_consent(
                 unit.session, unit.actor, unit.now, purpose=purpose, key=idempotency_key
             )
         return _withdrawal(info.context, ended, left=False)
@@ -71,6 +79,31 @@ class MembershipMutation:
         async with info.context.transaction() as unit:
             ended = await actions.withdraw(unit.session, unit.actor, unit.now, key=idempotency_key)
         return _withdrawal(info.context, ended, left=True)
+
+    @strawberry.mutation(
+        description="Everything held about the caller in every programme, as one JSON document, for the holder only."
+        " At most five a day; the same key gives the same document for seven days."
+    )
+    async def export_my_data(self, info: Info, idempotency_key: UUID) -> ExportResult:
+        async with info.context.transaction() as unit:
+            document = await rights.export_my_data(unit.session, unit.actor, unit.now, key=idempotency_key)
+        return DataExport(document=document)
+
+    @strawberry.mutation(
+        description="Erases the caller in every programme, for good: the key to all that is sealed is destroyed."
+    )
+    async def erase_my_data(self, info: Info, confirm: bool, idempotency_key: UUID) -> WithdrawResult:
+        context = info.context
+        async with context.transaction() as unit:
+            ended = await rights.erase_my_data(
+                unit.session, unit.actor, unit.now, confirmed=confirm, key=idempotency_key
+            )
+        erased = [*erased_words(list(ConsentPurpose), left=True), *ERASED_WITH_THE_KEY]
+        return Withdrawal(
+            at=ended.at,
+            erased=[context.speak(one) for one in erased],
+            kept=[context.speak(one) for one in (*kept_words(left=True), KEPT_WITHOUT_A_NAME)],
+        )
 
 
 def _withdrawal(context: Context, ended: Ended, *, left: bool) -> Withdrawal:

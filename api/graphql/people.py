@@ -33,6 +33,9 @@ class Consent(Node):
     version: int
     given_at: datetime
     withdrawn_at: datetime | None
+    renew_by: date | None = strawberry.field(
+        description="Null while the text is the present one. From this day on nothing new rests on the older text."
+    )
 
 
 @strawberry.type(description="Somebody read this person's data: who, when, why and what.")
@@ -69,18 +72,14 @@ def read_memberships(rows: Any, asked: Asked) -> list[Membership]:
 def read_consent(row: Any, asked: Asked) -> Consent:
     """One consent with the text that was agreed to."""
     context = asked.context
-    settings = context.reference.programmes[asked.subject.programme or 0].settings
-    text = next(
-        (one.text for one in settings.consent_texts if (one.purpose, one.version) == (row["purpose"], row["version"])),
-        _OLDER_TEXT,
-    )
     return Consent(
         id=context.seal("consent", row["id"]),
         purpose=row["purpose"],
-        text=context.speak(text),
+        text=context.speak(Words(**row["text"])),
         version=row["version"],
         given_at=datetime.fromisoformat(row["given_at"]),
         withdrawn_at=instant(row["withdrawn_at"]),
+        renew_by=None if row["renew_by"] is None else date.fromisoformat(row["renew_by"]),
     )
 
 
@@ -148,7 +147,6 @@ class PeopleOfCitizen:
         return ACCESS_LOG.of(info)
 
 
-_OLDER_TEXT = words("此版本的同意书已不再公开显示。", "The text of this version is no longer on show.")
 _ROLES = {
     Role.CITIZEN: words("本人", "yourself"),
     Role.VOLUNTEER: words("本人", "yourself"),

@@ -9,6 +9,7 @@ import strawberry
 
 from api.graphql.reference import KnownProduct, KnownRuleSet
 from api.graphql.view import Asked, Section
+from domain.incentives.rules.decision import Answer
 from domain.scoring.queries import last_change, score_lines
 from domain.scoring.rules import Line, canonical, gate_points, line_of, total
 from domain.vault import Vault
@@ -39,11 +40,11 @@ class Ground:
         """The receipt of the score: points, and what each record gave."""
         return self._receipt(vault.digest("score receipt", *self._holder(), self._inputs()))
 
-    def of_decision(self, vault: Vault, product: KnownProduct) -> Receipt:
-        """The receipt of a decision: the points that the product compares, with everything they are made of."""
+    def of_decision(self, vault: Vault, product: KnownProduct, answer: Answer) -> Receipt:
+        """The receipt of a decision: its answer, and the points it compares with everything they are made of."""
         document = product.document
         gate = gate_points(self.lines, self.rule_set.document, document.field)
-        about = (document.code, str(product.version), str(gate))
+        about = (document.code, str(product.version), str(gate), str(answer))
         return self._receipt(vault.digest("decision receipt", *self._holder(), *about, self._inputs()))
 
     def _holder(self) -> tuple[str, ...]:

@@ -1,17 +1,21 @@
 """Checking a receipt: the same inputs are put together again as they were known then, and must give the same digest."""
 
 import hmac
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.receipts import Ground
+from api.graphql.receipts import Ground, Receipt
 from api.graphql.reference import KnownProduct, KnownRuleSet
 from api.graphql.view import Asked, Section
 from domain.errors import NotFound
-from domain.scoring.queries import lines_known
+from domain.incentives.queries import standing_of, standing_then
+from domain.incentives.rules.decision import ANSWERS, Answer, BenefitGroup, answer_of, decide
+from domain.incentives.rules.decision import Decision as Decided
+from domain.scoring.queries import Then, lines_known
 from domain.scoring.rules import line_of, total
 from domain.values import Fragment, Words, words
 
@@ -32,13 +36,15 @@ class ReceiptCheck:
 
 
 def build_check(asked: Asked) -> Fragment | tuple[Fragment, ...]:
-    """The lines as they were known then. Raises: NotFound for a product that there is not."""
+    """Lines and standing as they were known then. Raises: NotFound for a product that there is not."""
     given = _given(asked)
     _product(asked)
     rules = _rules(asked)
     if rules is None or given.computed_at > asked.subject.now or given.as_of > asked.subject.today:
         return ()
-    return (lines_known(asked.name, rule_set_id=rules.id, day=given.as_of, known_at=given.computed_at),)
+    then = Then(rule_set_id=rules.id, day=given.as_of, known_at=given.computed_at)
+    volunteer_item = rules.document.volunteer_item().code
+    return lines_known(asked.name, then=then), standing_then(asked.name, volunteer_item, then=then)
 
 
 def read_check(columns: Any, asked: Asked) -> ReceiptCheck:
@@ -55,7 +61,7 @@ def _difference(columns: Any, asked: Asked) -> Words | None:
         return _NO_SUCH_RULES
     if not columns:
         return _NOT_YET
-    known = columns[0]
+    known, standing = columns
     if known is None:
         return _ERASED
     ground = Ground(
@@ -66,12 +72,29 @@ def _difference(columns: Any, asked: Asked) -> Words | None:
         computed_at=given.computed_at,
     )
     product, vault = _product(asked), asked.context.vault
-    again = ground.of_score(vault) if product is None else ground.of_decision(vault, product)
-    if hmac.compare_digest(again.digest.encode(), given.digest.encode()):
-        return None
+    if product is None:
+        if _is(given, ground.of_score(vault)):
+            return None
+    else:
+        told = [answer for answer in ANSWERS if _is(given, ground.of_decision(vault, product, answer))]
+        if told:
+            now = answer_of(_decided(standing, product, rules, asked))
+            return None if told == [now] else _another_answer(told[0], now)
     if _erased_since(known, given.as_of, given.computed_at):
         return _ERASED
     return _another_result(total(ground.lines, rules.document).points, rules.version)
+
+
+def _is(given: ReceiptInput, receipt: Receipt) -> bool:
+    return hmac.compare_digest(receipt.digest.encode(), given.digest.encode())
+
+
+def _decided(standing: Any, product: KnownProduct, rules: KnownRuleSet, asked: Asked) -> Decided:
+    """The decision by what was known then; what keeps no history is as it is now."""
+    given, context = _given(asked), asked.context
+    known = context.reference.programmes[product.programme_id].catalogue(asked.subject.today)
+    then = replace(known, today=given.as_of, rules=replace(known.rules, rule_set=rules.document))
+    return decide(product.document, then.rules, standing_of(standing, then, context.vault))
 
 
 def _erased_since(known: Any, as_of: date, computed_at: datetime) -> bool:
@@ -124,6 +147,28 @@ def _another_result(points: int, version: int) -> Words:
     )
 
 
+def _another_answer(told: Answer, now: Answer) -> Words:
+    then, today = _spoken(told), _spoken(now)
+    return words(
+        f"凭证属实:积分和记录与当时相同,当时的结论是“{then.zh}”。同意、身份、额度和预算不留历史;按现在的情况,结论为“{today.zh}”。",
+        f"The receipt is genuine: points and records are as they were, and the answer was “{then.en}”. Consents,"
+        f" groups, allowances and budgets keep no history; as they are now the answer is “{today.en}”.",
+    )
+
+
+def _spoken(answer: Answer) -> Words:
+    if answer.qualified or answer.group is not BenefitGroup.USABLE_NOW:
+        return _ANSWERS[answer.group]
+    return _NOT_GIVEN
+
+
+_ANSWERS = {
+    BenefitGroup.USABLE_NOW: words("可以使用", "you can use it"),
+    BenefitGroup.USED_UP: words("已用完", "it is used up"),
+    BenefitGroup.NOT_IN_SEASON: words("不在开放期", "it is not open"),
+    BenefitGroup.WITHIN_REACH: words("条件尚未满足", "a condition is not met"),
+}
+_NOT_GIVEN = words("暂不提供", "it is not given")
 _NO_SUCH_RULES = words(
     "本项目没有这个版本的规则。请核对凭证上的规则版本。",
     "This programme has no such version of its rules. Check the version on the receipt.",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +17,21 @@ _CURRENT_VERSIONS = text("""
     FROM consent_text
     WHERE programme_id = :programme
     GROUP BY purpose
+""")
+# Whoever agreed to an older text has so many days to read the new one; then the old agreement carries nothing new.
+RENEWAL_DAYS: Final = 30
+# What was agreed to before stays written down, as ended when the newer text was agreed to.
+_RENEW = text("""
+    WITH renewed AS (
+        UPDATE consent AS c SET version = g.version, given_at = :now
+        FROM unnest(CAST(:purposes AS text[]), CAST(:versions AS integer[])) AS g (purpose, version)
+        WHERE c.person_id = :person AND c.programme_id = :programme AND c.purpose = g.purpose
+          AND c.withdrawn_at IS NULL AND c.version < g.version
+        RETURNING c.purpose, old.version, old.given_at
+    )
+    INSERT INTO consent (person_id, programme_id, purpose, version, given_at, withdrawn_at)
+    SELECT :person, :programme, r.purpose, r.version, r.given_at, :now
+    FROM renewed AS r
 """)
 _GIVE = text("""
     INSERT INTO consent (person_id, programme_id, purpose, version, given_at)
@@ -64,7 +80,7 @@ async def current_versions(session: AsyncSession, *, programme_id: int) -> dict[
 async def add_consents(
     session: AsyncSession, *, person_id: int, programme_id: int, consents: Sequence[tuple[str, int]], now: datetime
 ) -> None:
-    """Writes down what was agreed to; what stands already stays as it was given."""
+    """Writes down what was agreed to; what stands already stays as it was given, unless its text has changed."""
     values = {
         "person": person_id,
         "programme": programme_id,
@@ -72,6 +88,7 @@ async def add_consents(
         "versions": [version for _, version in consents],
         "now": now,
     }
+    await session.execute(_RENEW, params=values)
     await session.execute(_GIVE, params=values)
 
 
@@ -125,7 +142,18 @@ def _bilingual(value: Words) -> str:
     return json.dumps({"zh": value.zh, "en": value.en}, ensure_ascii=False)
 
 
-_CONSENT = """json_build_object('id', c.id, 'purpose', c.purpose, 'version', c.version,
+def outdated(alias: str) -> str:
+    """SQL: whether a consent is to an older text whose time is over, on the day `:today`."""
+    return f"""EXISTS (SELECT FROM consent_text AS newer
+        WHERE newer.programme_id = {alias}.programme_id AND newer.purpose = {alias}.purpose
+          AND newer.version > {alias}.version AND newer.since + {RENEWAL_DAYS} <= CAST(:today AS date))"""
+
+
+_CONSENT = f"""json_build_object('id', c.id, 'purpose', c.purpose, 'version', c.version,
+    'text', (SELECT x.body FROM consent_text AS x
+        WHERE x.programme_id = c.programme_id AND x.purpose = c.purpose AND x.version = c.version),
+    'renew_by', CASE WHEN c.withdrawn_at IS NULL THEN (SELECT min(x.since) + {RENEWAL_DAYS} FROM consent_text AS x
+        WHERE x.programme_id = c.programme_id AND x.purpose = c.purpose AND x.version > c.version) END,
     'given_at', c.given_at, 'withdrawn_at', c.withdrawn_at)"""
 
 

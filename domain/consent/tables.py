@@ -3,10 +3,21 @@
 The CHECKs, policies and triggers stand in the migrations.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -21,6 +32,7 @@ class ConsentText(SQLModel, table=True):
     title: dict[str, Any] = Field(sa_type=JSONB)
     body: dict[str, Any] = Field(sa_type=JSONB)
     digest: str = Field(sa_type=Text)
+    since: date | None = Field(default=None, sa_type=Date)
 
 
 class Consent(SQLModel, table=True):
@@ -56,6 +68,7 @@ class AccessEvent(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["person_id"], ["person.id"], name="access_event_person_fkey"),
         Index("access_event_person", "person_id", "programme_id", text("id DESC")),
+        Index("access_event_by_time", "at", postgresql_using="brin"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
@@ -67,3 +80,18 @@ class AccessEvent(SQLModel, table=True):
     actor_person_id: int | None = Field(default=None, sa_type=BigInteger)
     purpose: str = Field(sa_type=Text)
     what: dict[str, Any] = Field(sa_type=JSONB)
+
+
+class Export(SQLModel, table=True):
+    __tablename__ = "export"
+    __table_args__ = (
+        ForeignKeyConstraint(["person_id"], ["person.id"], name="export_person_fkey"),
+        Index("export_person", "person_id", "at"),
+        Index("export_expiry", "expires_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    person_id: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    sealed_document: bytes = Field(sa_type=LargeBinary)

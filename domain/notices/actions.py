@@ -1,8 +1,9 @@
 """Telling people, and noting what they have read.
 
-tell(session, now, *, notices)                                          whatever one transaction has to tell
-tell_of_rules(session, now, *, programme_id, version, effective_from)   a new version of the rules, to everybody
-warn_of_expiry(session, now, *, today)                                  daily: who loses a line by date soon
+tell(session, now, *, notices)                       whatever one transaction has to tell
+tell_of_rules(session, now, *, rule_set_id, part)    a new version of the rules, to everybody in a part of the people
+warn_of_expiry(session, now, *, today)               daily: who loses a line by date soon
+ask_again(session, now, *, today, days)              daily: whose consent is to an older text
 mark_read(session, actor, now, *, ids, key)
 """
 
@@ -40,24 +41,20 @@ async def tell(session: AsyncSession, now: datetime, *, notices: Sequence[NewNot
         await queries.add_notices(session, now, notices=rows)
 
 
-async def tell_of_rules(
-    session: AsyncSession, now: datetime, *, programme_id: int, version: int, effective_from: date
-) -> None:
-    """Tells everybody with a score that other rules will apply. Runs as the worker."""
-    params = {"version": version, "from": effective_from.isoformat()}
-    await queries.add_for_all(
-        session,
-        now,
-        programme_id=programme_id,
-        kind=Kind.RULES_CHANGED.value,
-        subject=f"rules:{version}",
-        params=params,
-    )
+async def tell_of_rules(session: AsyncSession, now: datetime, *, rule_set_id: int, part: tuple[int, int]) -> None:
+    """Tells everybody with a score, one part of so many at a time, that other rules will apply. Runs as the worker."""
+    kind = Kind.RULES_CHANGED.value
+    await queries.add_rules(session, now, kind=kind, rule_set_id=rule_set_id, part=part)
 
 
 async def warn_of_expiry(session: AsyncSession, now: datetime, *, today: date) -> None:
     """Tells those from whose score something leaves by date in the next 30 days. Runs daily as the worker."""
     await queries.add_expiries(session, now, kind=Kind.EXPIRY_COMING.value, today=today, until=today + AHEAD)
+
+
+async def ask_again(session: AsyncSession, now: datetime, *, today: date, days: int) -> None:
+    """Tells, once, those who agreed to a text that has changed within so many days. Runs daily as the worker."""
+    await queries.add_changed_texts(session, now, kind=Kind.CONSENT_TEXT_CHANGED.value, today=today, days=days)
 
 
 async def mark_read(session: AsyncSession, actor: Actor, now: datetime, *, ids: Sequence[int], key: UUID) -> None:

@@ -18,11 +18,14 @@ _ADD: Final = text("""
         AS n (person_id bigint, programme_id smallint, kind text, subject text, params jsonb)
     ON CONFLICT DO NOTHING
 """)
-_ADD_FOR_ALL: Final = text("""
+_ADD_RULES: Final = text("""
     INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
-    SELECT c.person_id, c.programme_id, :now, :kind, :subject, CAST(:params AS jsonb)
-    FROM citizen AS c
-    WHERE c.programme_id = :programme AND c.scored_from IS NOT NULL
+    SELECT c.person_id, c.programme_id, :now, :kind, 'rules:' || r.version,
+        jsonb_build_object('version', r.version, 'from', r.effective_from)
+    FROM rule_set AS r
+    JOIN citizen AS c ON c.programme_id = r.programme_id
+    WHERE r.id = :rule_set AND r.status = 'PUBLISHED' AND c.scored_from IS NOT NULL
+      AND satisfies_hash_partition(CAST('credit_record' AS regclass), :parts, :part, c.id)
     ORDER BY c.person_id
     ON CONFLICT DO NOTHING
 """)
@@ -34,6 +37,16 @@ _ADD_EXPIRIES: Final = text("""
     JOIN citizen AS c ON c.id = k.citizen_id
     WHERE c.scored_from IS NOT NULL
       AND k.valid_until > CAST(:today AS date) AND k.valid_until <= CAST(:until AS date)
+    ORDER BY c.person_id
+    ON CONFLICT DO NOTHING
+""")
+_ADD_CHANGED_TEXTS: Final = text("""
+    INSERT INTO notice (person_id, programme_id, at, kind, subject, params)
+    SELECT c.person_id, c.programme_id, :now, :kind, 'consent:' || t.purpose || ':' || t.version,
+        jsonb_build_object('title', t.title, 'version', t.version, 'until', t.since + CAST(:days AS integer))
+    FROM consent_text AS t
+    JOIN consent AS c ON c.programme_id = t.programme_id AND c.purpose = t.purpose AND c.version < t.version
+    WHERE t.since > CAST(:today AS date) - CAST(:days AS integer) AND c.withdrawn_at IS NULL
     ORDER BY c.person_id
     ON CONFLICT DO NOTHING
 """)
@@ -63,18 +76,24 @@ async def add_notices(session: AsyncSession, now: datetime, *, notices: Sequence
     await session.execute(_ADD, params=values)
 
 
-async def add_for_all(
-    session: AsyncSession, now: datetime, *, programme_id: int, kind: str, subject: str, params: Mapping[str, object]
+async def add_rules(
+    session: AsyncSession, now: datetime, *, kind: str, rule_set_id: int, part: tuple[int, int]
 ) -> None:
-    """Writes the same notice to everybody with a score in the programme."""
-    values = {"now": now, "programme": programme_id, "kind": kind, "subject": subject}
-    await session.execute(_ADD_FOR_ALL, params={**values, "params": json.dumps(params, ensure_ascii=False)})
+    """Writes a notice of a version of the rules to everybody with a score in one part of so many of the people."""
+    values = {"now": now, "kind": kind, "rule_set": rule_set_id, "part": part[0], "parts": part[1]}
+    await session.execute(_ADD_RULES, params=values)
 
 
 async def add_expiries(session: AsyncSession, now: datetime, *, kind: str, today: date, until: date) -> None:
     """Writes a notice to everybody whose points change by date up to and with `until`."""
     values = {"now": now, "kind": kind, "today": today, "until": until}
     await session.execute(_ADD_EXPIRIES, params=values)
+
+
+async def add_changed_texts(session: AsyncSession, now: datetime, *, kind: str, today: date, days: int) -> None:
+    """Writes a notice to everybody who agreed to a text of which there is a newer version since a few days."""
+    values = {"now": now, "kind": kind, "today": today, "days": days}
+    await session.execute(_ADD_CHANGED_TEXTS, params=values)
 
 
 async def count_known(session: AsyncSession, *, person_id: int, programme_id: int, ids: Sequence[int]) -> int:

@@ -15,9 +15,11 @@ class Kind(StrEnum):
     RECORD_ANNOUNCED = "RECORD_ANNOUNCED"
     OBJECTION_EXTENDED = "OBJECTION_EXTENDED"
     OBJECTION_DECIDED = "OBJECTION_DECIDED"
+    REPAIR_EXTENDED = "REPAIR_EXTENDED"
     REPAIR_DECIDED = "REPAIR_DECIDED"
     EXPIRY_COMING = "EXPIRY_COMING"
     RULES_CHANGED = "RULES_CHANGED"
+    CONSENT_TEXT_CHANGED = "CONSENT_TEXT_CHANGED"
     LOOKED_UP = "LOOKED_UP"
     CLAIM_CONFIRMED = "CLAIM_CONFIRMED"
     CLAIM_REFUSED = "CLAIM_REFUSED"
@@ -56,9 +58,11 @@ TITLES: Final[Mapping[Kind, Words]] = {
     Kind.RECORD_ANNOUNCED: words("有一条不良记录将计入您的积分", "An adverse record is about to count"),
     Kind.OBJECTION_EXTENDED: words("您的异议延期办理", "Your objection takes longer"),
     Kind.OBJECTION_DECIDED: words("您的异议已有结果", "Your objection has been decided"),
+    Kind.REPAIR_EXTENDED: words("您的修复申请延期办理", "Your repair takes longer"),
     Kind.REPAIR_DECIDED: words("您的修复申请已有结果", "Your repair has been decided"),
     Kind.EXPIRY_COMING: words("您的部分记录即将到期", "Some of your records are about to end"),
     Kind.RULES_CHANGED: words("计分规则将有变化", "The scoring rules will change"),
+    Kind.CONSENT_TEXT_CHANGED: words("您同意过的一份文本有了新版本", "A text that you agreed to has changed"),
     Kind.LOOKED_UP: words("有工作人员查看了您的档案", "Somebody at the office has looked at your file"),
     Kind.CLAIM_CONFIRMED: words("您申请的减免已计入账单", "Your relief is on the bill"),
     Kind.CLAIM_REFUSED: words("您的申请未被接受", "Your claim was not accepted"),
@@ -97,6 +101,10 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "结果:{outcome}。决定全文和下一步办法见您的异议。",
         "The outcome: {outcome}. Your objection shows the whole decision and what you can do next.",
     ),
+    Kind.REPAIR_EXTENDED: words(
+        "经批准,您的修复申请最迟于 {on} 前作出决定。理由见申请的办理过程。",
+        "With approval, your repair is decided by {on} at the latest. The reason stands among its steps.",
+    ),
     Kind.REPAIR_DECIDED: words(
         "结果:{outcome}。决定全文和下一步办法见您的修复申请。",
         "The outcome: {outcome}. Your repair shows the whole decision and what you can do next.",
@@ -109,6 +117,11 @@ BODIES: Final[Mapping[Kind, Words]] = {
         "新版规则(第 {version} 版)自 {from} 起施行。您已有资格的优惠,在当前周期内继续保留。请查看规则原文和积分预测。",
         "Version {version} of the rules applies from {from} on. What you qualify for stays yours to the end of its"
         " window. Read the rules and the forecast of your score.",
+    ),
+    Kind.CONSENT_TEXT_CHANGED: words(
+        "“{title}”有了第 {version} 版。请在 {until} 前阅读并重新确认。不确认的,届时不再据此办理新的事项;已有的不变。",
+        "“{title}” has a version {version}. Read it and agree anew by {until}; otherwise nothing new rests on it from"
+        " then on, and what you have stays.",
     ),
     Kind.LOOKED_UP: words(
         "{who}因“{purpose}”查看了您的档案。详情见访问记录。如果不是您办理的业务,请对这次访问提出异议。",

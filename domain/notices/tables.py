@@ -18,6 +18,7 @@ class Notice(SQLModel, table=True):
         ForeignKeyConstraint(["person_id"], ["person.id"], name="notice_person_fkey"),
         ForeignKeyConstraint(["programme_id"], ["programme.id"], name="notice_programme_fkey"),
         Index("notice_person", "person_id", "programme_id", text("id DESC")),
+        Index("notice_by_time", "at", postgresql_using="brin"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

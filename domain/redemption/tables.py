@@ -30,6 +30,7 @@ class Presentation(SQLModel, table=True):
         ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name="presentation_citizen_fkey"),
         ForeignKeyConstraint(["product_id"], ["product.id"], name="presentation_product_fkey"),
         ForeignKeyConstraint(["held_by"], ["terminal.id"], name="presentation_terminal_fkey"),
+        Index("presentation_by_time", "expires_at", postgresql_using="brin"),
         Index(
             "presentation_citizen",
             "citizen_id",

@@ -87,7 +87,7 @@ class Repair(SQLModel, table=True):
             "source_id",
             "ref_hash",
             unique=True,
-            postgresql_where=text("(status = 'OPEN'::text)"),
+            postgresql_where=text("(decided_at IS NULL)"),
         ),
     )
 
@@ -102,6 +102,7 @@ class Repair(SQLModel, table=True):
     opened_at: datetime = Field(sa_type=DateTime(timezone=True))
     due_on: date = Field(sa_type=Date)
     provisional: bool = Field(sa_type=Boolean)
+    extended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     decided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     decided_by: int | None = Field(default=None, sa_type=BigInteger)
     sealed_decision: bytes | None = Field(default=None, sa_type=LargeBinary)

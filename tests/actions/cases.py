@@ -193,6 +193,10 @@ class Cases:
         number: int = await self.act(caller, actions.request_repair, at, terms=terms, wish=wish, key=uuid4())
         return number
 
+    async def extend_repair(self, caller: Caller, number: int, at: datetime = TEN) -> None:
+        terms = case_terms(await self.known(), day_of(at))
+        await self.act(caller, actions.extend_repair, at, terms=terms, extension=(number, "调档。"), key=uuid4())
+
     async def decide_repair(self, caller: Caller, number: int, outcome: Status, at: datetime = TEN) -> None:
         terms = case_terms(await self.known(), day_of(at))
         verdict = Verdict(case_id=number, outcome=outcome, decision="理由。")

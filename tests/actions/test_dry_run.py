@@ -254,7 +254,8 @@ async def test_whoever_qualifies_on_the_eve_keeps_it_to_the_end_of_the_window(to
     midnight = datetime.combine(since, time(), ZONE)
     async with town.worker.reading(ANONYMOUS) as unit:
         early = unit.now < midnight - EVE
-    assert await run_jobs(town.worker) == (0 if early else 1)
+    # The notices go at once.
+    assert await run_jobs(town.worker) == (1 if early else 2)
     await town.wait(DAY)
     await run_jobs(town.worker)
 
@@ -418,3 +419,21 @@ async def test_what_people_keep_goes_before_a_dry_run_that_has_waited_longer(tow
         run=number,
     )
     assert [row.kind for row in rows] == ["entitlements", "entitlements", "dry_run"]
+
+
+async def test_everybody_with_a_score_hears_of_new_rules_once_when_they_are_published(town: Town) -> None:
+    version = await town.published(stricter)
+    await run_jobs(town.worker)
+    told = await town.rows(
+        """SELECT n.person_id, n.params FROM notice AS n
+        WHERE n.programme_id = :programme AND n.kind = 'RULES_CHANGED' AND n.subject = :subject""",
+        programme=town.programme_id,
+        subject=f"rules:{version}",
+    )
+    scored = await town.rows(
+        "SELECT person_id FROM citizen WHERE programme_id = :programme AND scored_from IS NOT NULL",
+        programme=town.programme_id,
+    )
+    assert sorted(one.person_id for one in told) == sorted(one.person_id for one in scored)
+    begins = (await town.today() + DAY).isoformat()
+    assert {(one.params["version"], one.params["from"]) for one in told} == {(version, begins)}

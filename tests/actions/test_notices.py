@@ -68,16 +68,6 @@ async def test_a_coming_expiry_is_told_thirty_days_ahead_and_once(cases: Cases) 
     assert params == {"on": "2026-07-10"}
 
 
-async def test_everybody_with_a_score_is_told_of_other_rules(cases: Cases) -> None:
-    citizen = await cases.citizen()
-    for _ in range(2):
-        async with cases.worker.transaction(ANONYMOUS) as unit:
-            await actions.tell_of_rules(
-                unit.session, TEN, programme_id=cases.programme_id, version=2, effective_from=date(2026, 7, 1)
-            )
-    assert await cases.told(citizen) == ["RULES_CHANGED"]
-
-
 async def test_only_ones_own_notices_are_marked_as_read(cases: Cases) -> None:
     citizen, _ = await cases.person_with(announce=True)
     stranger = await cases.citizen()

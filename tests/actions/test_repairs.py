@@ -103,3 +103,19 @@ async def test_r16_hours_never_buy_a_repair(cases: Cases) -> None:
         "SELECT column_name FROM information_schema.columns WHERE table_name IN ('repair', 'repaired_record')"
     )
     assert not [name for (name,) in columns if "hour" in name or "minute" in name or "fen" in name]
+
+
+async def test_a_repair_is_given_more_days_once_by_an_approver_and_its_person_reads_why(cases: Cases) -> None:
+    citizen, record = await cases.person_with(on=date(2026, 3, 1))
+    approver, number = await cases.approver(), await cases.request_repair(citizen, record)
+    await cases.extend_repair(approver, number, TEN + DAY)
+    # Five working days and five more; the first Friday is the dragon boat festival.
+    state = "SELECT status, due_on, provisional FROM repair WHERE id = :id"
+    assert await cases.rows(state, id=number) == [("EXTENDED", date(2026, 6, 30), False)]
+    assert await cases.told(citizen) == ["REPAIR_EXTENDED"]
+    assert (await refused(cases.extend_repair(approver, number, TEN + DAY))).code == "ALREADY_DECIDED"
+    assert await cases.overdue(TEN + 15 * DAY) == 0
+    assert await cases.overdue(TEN + 16 * DAY) == 1
+    assert await cases.states(record) == ["REPAIRED"]
+    late = await cases.request_repair(*await cases.person_with(on=date(2026, 3, 1)))
+    assert (await refused(cases.extend_repair(approver, late, TEN + 20 * DAY))).code == "TOO_LATE"

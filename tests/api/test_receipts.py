@@ -68,3 +68,20 @@ async def test_what_differs_is_named(city: City) -> None:
         assert (path[-1], code) == ("verifyMyReceipt", "NOT_FOUND")
         await phone.ask(TAKE_BACK, purpose="score", key=str(uuid4()))
         assert "erased" in (await verify(phone, receipt))["difference"]
+
+
+async def test_a_decisions_receipt_stands_for_its_answer_and_names_what_keeps_no_history(city: City) -> None:
+    async with city.client(await city.caller(Role.CITIZEN, 7)) as phone:
+        asked = f"{{ me {{ benefits {{ group product {{ id }} decision {{ qualified {FIELDS} }} }} }} }}"
+        before = {one["product"]["id"]: one for one in (await phone.ask(asked))["benefits"]}
+        await phone.ask(TAKE_BACK, purpose="benefits", key=str(uuid4()))
+        after = {one["product"]["id"]: one for one in (await phone.ask(asked))["benefits"]}
+        changed = [number for number, one in before.items() if one["group"] != after[number]["group"]]
+        assert changed
+        for number in changed:
+            receipt = before[number]["decision"]["receipt"]
+            assert receipt["digest"] != after[number]["decision"]["receipt"]["digest"]
+            check = await verify(phone, receipt, productId=number)
+            assert (check["same"], "The receipt is genuine" in check["difference"]) == (False, True)
+            assert check["difference"].endswith("as they are now the answer is “a condition is not met”.")
+            assert await verify(phone, after[number]["decision"]["receipt"], productId=number) == SAME

@@ -24,6 +24,7 @@ from domain.incentives.queries.standing import (
     is_offered,
     standing_fragment,
     standing_of,
+    standing_then,
     standings,
 )
 
@@ -46,5 +47,6 @@ __all__ = [
     "save_shops",
     "standing_fragment",
     "standing_of",
+    "standing_then",
     "standings",
 ]

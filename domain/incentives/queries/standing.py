@@ -9,10 +9,11 @@ from sqlalchemy import BigInteger, Date, DateTime, Integer, SmallInteger, Text, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
+from domain.consent.queries import outdated
 from domain.incentives.rules.standing import Catalogue, Standing, age_on, baseline_holds
 from domain.programmes.rules.document import GENERAL
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind
-from domain.scoring.queries import OF_CITIZENS, lines_cte
+from domain.scoring.queries import OF_CITIZENS, Then, lines_cte
 from domain.scoring.rules import Tally, field_points, gate_points, total
 from domain.values import Fragment
 from domain.vault import Vault
@@ -28,7 +29,8 @@ _ANYBODYS_STANDING: Final = """
         'key', encode(k.wrapped_key, 'hex'),
         'consents', ARRAY(
             SELECT n.purpose FROM consent AS n
-            WHERE n.person_id = c.person_id AND n.programme_id = c.programme_id AND n.withdrawn_at IS NULL),
+            WHERE n.person_id = c.person_id AND n.programme_id = c.programme_id AND n.withdrawn_at IS NULL
+              AND NOT {outdated}),
         'tallies', coalesce({tallies}, '[]'),
         'hours', (
             SELECT json_build_object(
@@ -90,6 +92,7 @@ _ANYBODYS_STANDING: Final = """
 """
 _TALLY: Final = "json_build_object('field', t.field_code, 'merit', t.merit, 'points', t.points)"
 _STANDING: Final = _ANYBODYS_STANDING.format(
+    outdated=outdated("n"),
     whose="c.id = :citizen",
     tallies=f"""(
             SELECT json_agg({_TALLY})
@@ -98,7 +101,9 @@ _STANDING: Final = _ANYBODYS_STANDING.format(
             ) AS t)""",
 )
 _EACH: Final = _ANYBODYS_STANDING.format(
-    whose=OF_CITIZENS.format("c.id"), tallies="(SELECT t.listed FROM tallies AS t WHERE t.citizen_id = c.id)"
+    outdated=outdated("n"),
+    whose=OF_CITIZENS.format("c.id"),
+    tallies="(SELECT t.listed FROM tallies AS t WHERE t.citizen_id = c.id)",
 )
 _STANDINGS = text(f"""
     WITH lines AS ({lines_cte(whose=OF_CITIZENS)}),
@@ -161,6 +166,18 @@ def is_offered(state: ProductState, catalogue: Catalogue) -> bool:
 def standing_fragment(volunteer_item: str) -> Fragment:
     """What a decision needs to know of the citizen, for `standing_of`; null for who has not joined."""
     return Fragment(sql=_STANDING, binds={"volunteer_item": volunteer_item}, ctes={"lines": lines_cte()})
+
+
+def standing_then(name: str, volunteer_item: str, *, then: Then) -> Fragment:
+    """The same by these rules on an earlier day, from the records as they were known at an instant.
+
+    Consents, groups, allowances and budgets keep no history: they are as they are now.
+    """
+    sql = f"WITH lines AS ({lines_cte()}) {_STANDING}"
+    for bind, own in ((":rule_set", f":{name}_rules"), (":today", f":{name}_on"), (":now", f":{name}_known")):
+        sql = sql.replace(bind, own)
+    binds = {f"{name}_rules": then.rule_set_id, f"{name}_on": then.day, f"{name}_known": then.known_at}
+    return Fragment(sql=sql, binds={"volunteer_item": volunteer_item, **binds})
 
 
 def standing_of(raw: Mapping[str, Any], catalogue: Catalogue, vault: Vault) -> Standing:

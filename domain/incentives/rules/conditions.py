@@ -252,8 +252,8 @@ def _judge_consent(way: int, standing: Standing) -> ConditionResult:
         sentence=words("您已同意使用惠民服务。", "You have consented to benefits.")
         if met
         else words(
-            "您还没有同意使用惠民服务。请先在“同意”页面确认。",
-            "You have not consented to benefits yet. Give this consent first.",
+            "您还没有同意现行版本的惠民服务同意书。请先在“同意”页面阅读并确认。",
+            "You have not consented to benefits in the present text. Read it and give this consent first.",
         ),
     )
 

@@ -45,6 +45,20 @@ class Decision:
     nearest: tuple[NextStep, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a decision comes to in short: what its receipt says besides the points."""
+
+    qualified: bool
+    group: BenefitGroup
+
+    def __str__(self) -> str:
+        return f"{'yes' if self.qualified else 'no'} {self.group}"
+
+
+ANSWERS: Final = tuple(
+    Answer(qualified=qualified, group=group) for group in BenefitGroup for qualified in (True, False)
+)
 IMPLIED: Final = frozenset(
     {ConditionKind.CONSENT, ConditionKind.WINDOW_OPEN, ConditionKind.ALLOWANCE_LEFT, ConditionKind.BUDGET_LEFT}
 )
@@ -74,6 +88,11 @@ def decide(product: Product, rules: Rules, standing: Standing) -> Decision:
         conditions=conditions,
         nearest=nearest,
     )
+
+
+def answer_of(decision: Decision) -> Answer:
+    """A decision in short."""
+    return Answer(qualified=decision.qualified, group=decision.group)
 
 
 def meets_a_way(product: Product, rules: Rules, standing: Standing) -> bool:

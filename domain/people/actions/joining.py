@@ -122,14 +122,20 @@ async def withdraw(session: AsyncSession, actor: Actor, now: datetime, *, key: U
     here = await queries.lock_citizen(session, person_id=person_id, programme_id=programme_id)
     if here is None or not here.joined:
         raise NotAllowed(_JOIN_FIRST)
-    await _forget_score(session, actor)
-    await dwellings.forget_dwellings(session, citizen_id=here.id)
-    await queries.leave(session, citizen_id=here.id, now=now)
-    standing = await consent.standing(session, actor)
-    ending = [purpose for purpose in standing if purpose != VOLUNTEERING]
-    purposes = await consent.take_back(session, actor, now, purposes=ending)
+    purposes = await leave(session, actor, now, citizen_id=here.id)
     await audit.record(session, actor, now, action="withdraw", about={"citizen": here.id})
     return await _bind_end(session, actor, now, key=key, purposes=purposes)
+
+
+async def leave(session: AsyncSession, actor: Actor, now: datetime, *, citizen_id: int) -> list[str]:
+    """Ends a membership and every consent but that to volunteering; gives the purposes that had stood."""
+    await _forget_score(session, actor)
+    await dwellings.forget_dwellings(session, citizen_id=citizen_id)
+    await queries.leave(session, citizen_id=citizen_id, now=now)
+    standing = await consent.standing(session, actor)
+    return await consent.take_back(
+        session, actor, now, purposes=[purpose for purpose in standing if purpose != VOLUNTEERING]
+    )
 
 
 async def _new_citizen(session: AsyncSession, actor: Actor, now: datetime, *, scored: bool) -> NewCitizen:

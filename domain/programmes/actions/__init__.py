@@ -31,6 +31,7 @@ async def publish_programme(session: AsyncSession, *, document: ProgrammeDocumen
         session,
         programme_id=programme_id,
         texts=[{**to_json(text), "digest": text.digest} for text in document.consent_texts],
+        today=today,
     )
     await _publish_rules(session, programme_id=programme_id, rules=document.rule_set, today=today)
     return programme_id

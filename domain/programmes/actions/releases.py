@@ -25,6 +25,7 @@ from domain.values import words
 
 DRY_RUN = "dry_run"
 ENTITLEMENTS = "entitlements"
+NOTICES = "rules_told"
 _DAY = timedelta(days=1)
 
 
@@ -252,6 +253,7 @@ async def _put_in_force(
     """The open version ends where this one begins, and whoever qualifies on the eve keeps an entitlement."""
     await queries.close_rule_set(session, programme_id=local.programme_id, effective_from=effective_from)
     await queries.put_in_force(session, rule_set_id=rule_set_id, effective_from=effective_from)
+    await jobs.enqueue(session, kind=NOTICES, subject=rule_set_id, not_before=now)
     midnight = local.midnight(effective_from)
     # Once in time, so that nobody is refused at midnight, and once more for whoever qualified in the last hours.
     for instant in (midnight - rules.EVE, midnight):

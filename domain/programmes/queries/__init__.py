@@ -73,8 +73,8 @@ _SAVE_ORGANISATIONS = text("""
     RETURNING id, code
 """)
 _SAVE_CONSENT_TEXTS = text("""
-    INSERT INTO consent_text (programme_id, purpose, version, title, body, digest)
-    SELECT :programme, c.purpose, c.version, c.title, c.text, c.digest
+    INSERT INTO consent_text (programme_id, purpose, version, title, body, digest, since)
+    SELECT :programme, c.purpose, c.version, c.title, c.text, c.digest, CAST(:today AS date)
     FROM jsonb_to_recordset(CAST(:texts AS jsonb))
         AS c (purpose text, version integer, title jsonb, text jsonb, digest text)
     ON CONFLICT ON CONSTRAINT consent_text_pkey DO NOTHING
@@ -179,10 +179,11 @@ async def save_organisations(
 
 
 async def save_consent_texts(
-    session: AsyncSession, *, programme_id: int, texts: Sequence[Mapping[str, object]]
+    session: AsyncSession, *, programme_id: int, texts: Sequence[Mapping[str, object]], today: date
 ) -> None:
-    """Writes the consent texts; a version once published never changes."""
-    await session.execute(_SAVE_CONSENT_TEXTS, params={"programme": programme_id, "texts": json.dumps(texts)})
+    """Writes the consent texts, new ones as of today; a version once published never changes."""
+    values = {"programme": programme_id, "texts": json.dumps(texts), "today": today}
+    await session.execute(_SAVE_CONSENT_TEXTS, params=values)
 
 
 async def save_items(session: AsyncSession, *, programme_id: int, codes: Sequence[str]) -> None:

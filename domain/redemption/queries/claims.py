@@ -1,5 +1,6 @@
 """SQL over claims to accounts: a sale that waits for its provider, with whom it belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -44,6 +45,9 @@ _ESCALATE = text("""
     WHERE r.id = a.redemption_id AND r.programme_id = :programme AND r.status = 'CLAIM_SENT'
       AND a.answer_by < CAST(:today AS date) AND a.escalated_at IS NULL
     RETURNING a.redemption_id, a.answer_by
+""")
+_WAITING_OF = text("""
+    SELECT redemption_id FROM account_claim WHERE citizen_id = :citizen AND answered_at IS NULL ORDER BY redemption_id
 """)
 _FORGET = text("""
     UPDATE service_account AS s SET sealed_number = NULL
@@ -135,6 +139,11 @@ async def add_claim(session: AsyncSession, *, claim: NewClaim) -> None:
         "answer_by": claim.answer_by,
     }
     await session.execute(_ADD_CLAIM, params=values)
+
+
+async def waiting_of(session: AsyncSession, *, citizen_id: int) -> Sequence[int]:
+    """The citizen's claims that no provider has answered."""
+    return (await session.execute(_WAITING_OF, params={"citizen": citizen_id})).scalars().all()
 
 
 async def note_answer(session: AsyncSession, now: datetime, *, redemption_id: int) -> None:

@@ -3,6 +3,7 @@
 Nothing here takes hours, blood or money (R16): a repair rests on what was put right, and nothing else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import audit, idempotency
 from domain.actor import Actor
-from domain.errors import AlreadyDecided, InvalidInput, NotFound, Overlap, RuleRefused, TooEarly
+from domain.errors import AlreadyDecided, InvalidInput, NotFound, Overlap, RuleRefused, TooEarly, TooLate
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.programmes.rules.terms import RepairClass
@@ -32,7 +33,7 @@ from domain.rights.queries import repairs
 from domain.rights.queries.cases import Decided
 from domain.rights.queries.papers import CaseRef
 from domain.rights.rules import clocks
-from domain.rights.rules.cases import REPAIR_OUTCOMES, CaseTerms, Status, Verdict, required_text
+from domain.rights.rules.cases import REPAIR_OUTCOMES, UNDER_WAY, CaseTerms, Status, Verdict, required_text
 from domain.rights.rules.wording import OUTCOME_WORDS, Step
 from domain.scoring.queries import states
 from domain.scoring.queries.states import RecordKey
@@ -107,6 +108,37 @@ def _require_time(record: Row[Any], terms: CaseTerms, now: datetime) -> None:
         )
 
 
+async def extend_repair(
+    session: AsyncSession, actor: Actor, now: datetime, *, terms: CaseTerms, extension: tuple[int, str], key: UUID
+) -> Whose:
+    """An approver gives a repair more days, once, with a reason the person reads.
+
+    Raises: AlreadyDecided for a second time, SamePerson for one's own, TooLate past its day.
+    """
+    repair_id, given = extension
+    reason = required_text(given, "reason")
+    request = {"repair": repair_id, "reason": reason}
+    earlier = await idempotency.claim(session, actor, now, key=key, operation="extend_repair", request=request)
+    whose = await open_case(session, repair_id=repair_id)
+    if earlier is not None:
+        return whose
+    repair = await _locked(session, actor, repair_id)
+    if repair.extended_at is not None:
+        raise AlreadyDecided(_EXTENDED_BEFORE, field="id")
+    if clocks.is_overdue(repair.due_on, terms.day_of(now)):
+        raise TooLate(_PAST_ITS_DAY, field="id")
+    due = clocks.extended_repair_due(terms.clocks, repair.due_on)
+    await repairs.extend(session, now, repair_id=repair_id, due=due)
+    case = settling.case_of_repair(repair)
+    await note_step(session, actor, now, case=case, step=Step.EXTENDED, remark=reason, due=due)
+    what = words("批准延长您的信用修复申请的办理期限。", "Approved more time for your repair.")
+    await note_reading(session, actor, now, case=case, what=what)
+    await notices.tell(session, now, notices=[_notice(repair, Kind.REPAIR_EXTENDED, {"on": due.on.isoformat()})])
+    await audit.record(session, actor, now, action="extend_repair", about={"repair": repair_id})
+    await idempotency.bind(session, actor, key=key, result={"id": repair_id})
+    return whose
+
+
 async def decide_repair(
     session: AsyncSession, actor: Actor, now: datetime, *, terms: CaseTerms, verdict: Verdict, key: UUID
 ) -> Whose:
@@ -120,12 +152,7 @@ async def decide_repair(
     whose = await open_case(session, repair_id=repair_id)
     if earlier is not None:
         return whose
-    repair = await repairs.lock_repair(session, repair_id=repair_id)
-    if repair is None:
-        raise NotFound
-    if repair.status != Status.OPEN:
-        raise AlreadyDecided(_CLOSED, field="id")
-    refuse_own_case(actor, repair)
+    repair = await _locked(session, actor, repair_id)
     text = await sealed(session, repair.person_id, "decision", decision)
     await settle_repair(session, actor, now, terms=terms, case=(repair, verdict.outcome, text))
     what = words("办理并决定您的信用修复申请。", "Worked on your repair and decided it.")
@@ -162,14 +189,29 @@ async def settle_repair(
     step = Step(outcome.value) if text is not None else Step.OVERDUE
     await note_step(session, actor, now, case=settling.case_of_repair(repair), step=step)
     said = OUTCOME_WORDS[outcome.value]
-    notice = NewNotice(
+    params = {"outcome": {"zh": said.zh, "en": said.en}}
+    await notices.tell(session, now, notices=[_notice(repair, Kind.REPAIR_DECIDED, params)])
+
+
+async def _locked(session: AsyncSession, actor: Actor, repair_id: int) -> Row[Any]:
+    """A repair under way that is not the caller's own. Raises: NotFound, AlreadyDecided, SamePerson."""
+    repair = await repairs.lock_repair(session, repair_id=repair_id)
+    if repair is None:
+        raise NotFound
+    if repair.status not in UNDER_WAY:
+        raise AlreadyDecided(_CLOSED, field="id")
+    refuse_own_case(actor, repair)
+    return repair
+
+
+def _notice(repair: Row[Any], kind: Kind, params: Mapping[str, object]) -> NewNotice:
+    return NewNotice(
         person_id=repair.person_id,
         programme_id=repair.programme_id,
-        kind=Kind.REPAIR_DECIDED,
+        kind=kind,
         subject=f"repair:{repair.id}",
-        params={"outcome": {"zh": said.zh, "en": said.en}},
+        params=params,
     )
-    await notices.tell(session, now, notices=[notice])
 
 
 _UNDER_WAY: Final = words("该记录的修复申请正在办理。", "The repair of this record is under way already.")
@@ -181,3 +223,8 @@ _NO_OUTCOME: Final = words(
     "决定只能是同意或不同意。请选择 UPHELD 或 REJECTED。", "A repair is UPHELD or REJECTED. Choose one of them."
 )
 _CLOSED: Final = words("该修复申请已办结。", "This repair is decided already.")
+_EXTENDED_BEFORE: Final = words("每件申请只能延期一次。请按期决定。", "A repair is extended once. Decide it in time.")
+_PAST_ITS_DAY: Final = words(
+    "期限已过,不能再延期;系统将按申请人的请求办理。",
+    "Its day has passed, so that it can no longer be extended; it is decided in the person's favour.",
+)

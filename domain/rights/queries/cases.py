@@ -37,6 +37,11 @@ _OVERDUE: Final = text(f"""
     FOR UPDATE SKIP LOCKED
 """)
 _WITHDRAW: Final = text("UPDATE objection SET status = 'WITHDRAWN' WHERE id = :id")
+_WITHDRAW_ALL: Final = text("""
+    UPDATE objection SET status = 'WITHDRAWN'
+    WHERE person_id = :person AND programme_id = :programme AND status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
+    RETURNING id, target, subject_key
+""")
 _HAND_OVER: Final = text("""
     UPDATE objection
     SET status = 'WITH_SOURCE', source_id = :source, source_due_on = :source_due_on, sealed_question = :sealed_question,
@@ -121,6 +126,11 @@ async def lock_overdue(session: AsyncSession, *, programme_id: int, today: date,
 async def withdraw(session: AsyncSession, *, objection_id: int) -> None:
     """The person has taken it back."""
     await session.execute(_WITHDRAW, params={"id": objection_id})
+
+
+async def withdraw_all(session: AsyncSession, *, person_id: int, programme_id: int) -> Sequence[Row[Any]]:
+    """Takes everything of one person's that is under way back; gives number, target and subject of each."""
+    return (await session.execute(_WITHDRAW_ALL, params={"person": person_id, "programme": programme_id})).all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

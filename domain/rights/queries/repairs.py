@@ -18,7 +18,8 @@ _ADD: Final = text("""
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
-_COLUMNS: Final = "id, person_id, citizen_id, programme_id, source_id, ref_hash, status, due_on, decided_by"
+_COLUMNS: Final = """id, person_id, citizen_id, programme_id, source_id, ref_hash, status, due_on, extended_at,
+        decided_by"""
 _LOCK: Final = text(f"SELECT {_COLUMNS} FROM repair WHERE id = :id FOR UPDATE")
 _OVERDUE: Final = text(f"""
     SELECT {_COLUMNS}
@@ -28,11 +29,20 @@ _OVERDUE: Final = text(f"""
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
 """)
+_EXTEND: Final = text("""
+    UPDATE repair SET status = 'EXTENDED', extended_at = :now, due_on = :due_on, provisional = :provisional
+    WHERE id = :id
+""")
 _DECIDE: Final = text("""
     UPDATE repair
     SET status = :outcome, decided_at = :now, decided_by = :officer, sealed_decision = :sealed_decision,
         remedy_until = :remedy_until
     WHERE id = :id
+""")
+_WITHDRAW_ALL: Final = text("""
+    UPDATE repair SET status = 'WITHDRAWN', decided_at = :now
+    WHERE person_id = :person AND programme_id = :programme AND decided_at IS NULL
+    RETURNING id
 """)
 _KEEP_COPY: Final = text("""
     INSERT INTO repaired_record (repair_id, person_id, programme_id, at, wrapped_key, sealed_copy)
@@ -68,6 +78,12 @@ async def lock_overdue(session: AsyncSession, *, programme_id: int, today: date,
     return (await session.execute(_OVERDUE, params=values)).all()
 
 
+async def extend(session: AsyncSession, now: datetime, *, repair_id: int, due: Due) -> None:
+    """Gives a repair more time."""
+    values = {"id": repair_id, "now": now, "due_on": due.on, "provisional": due.provisional}
+    await session.execute(_EXTEND, params=values)
+
+
 async def decide(session: AsyncSession, now: datetime, *, repair_id: int, decided: Decided) -> None:
     """Closes a case with a decision."""
     values = {
@@ -94,3 +110,9 @@ async def keep_copy(
         "sealed_copy": sealed_copy,
     }
     await session.execute(_KEEP_COPY, params=values)
+
+
+async def withdraw_all(session: AsyncSession, now: datetime, *, person_id: int, programme_id: int) -> Sequence[int]:
+    """Takes every repair back that one person has asked for and nobody has decided."""
+    values = {"now": now, "person": person_id, "programme": programme_id}
+    return (await session.execute(_WITHDRAW_ALL, params=values)).scalars().all()

@@ -65,6 +65,11 @@ def repair_due(clocks: Clocks, opened_on: date) -> Due:
     return _after(opened_on, clocks.repair_days)
 
 
+def extended_repair_due(clocks: Clocks, due_on: date) -> Due:
+    """After the only extension of a repair."""
+    return _after(due_on, clocks.repair_extension_days)
+
+
 def repairable_from(clocks: Clocks, kind: RepairClass, counted_from: date) -> date:
     """The first day on which the repair of such a record can be asked for."""
     months = {

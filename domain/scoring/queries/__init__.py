@@ -1,6 +1,6 @@
 """The one definition of a score's lines, what is read from it, and what is written beside it.
 
-lines_cte(whose=OF_CITIZEN, rule_set=":rule_set", day=":today", known_at=":now") -> str
+lines_cte(whose=OF_CITIZEN, rule_set=":rule_set", day=":today", known_at=":now", state="e.state") -> str
     The lines of any citizens, by any rule set, as of any day, as known at any instant; the body of a CTE.
     Columns: citizen_id, source_id, ref_hash, item_id, field_code, merit, occurred_on, ended_on, determined_on,
     start_on, until_on, quantity_x100, state (ANNOUNCED | ACTIVE | CONTESTED), raw_points, points,
@@ -12,8 +12,8 @@ score_lines()                            [LINE_JSON + source, evidence]; null fo
 score_record(name, *, source_id, ref_hash)  one of these rows, or null
 score_records(name, *, first, after)     the same rows, newest first; after = (start_on, source_id, ref_hash)
 score_history(name, *, first, after)     [{id, at, before, after, cause}], newest first; after = (id,)
-lines_known(name, *, rule_set_id, day, known_at)   {lines, scored_from, joined_at} as known at an instant
-score_forecast(name, *, until)           [{on, leaving: [{item, occurred_on}], tallies: [Tally]}]
+lines_known(name, *, then)               {lines, scored_from, joined_at} as known at an instant
+score_forecast(name, *, until, …)        [{on, leaving: [{item, occurred_on}], beginning: […], tallies: [Tally]}]
 last_change()                            the instant of the last change that the lines contain
 
 lines.py, reading.py and writing.py hold them.
@@ -22,6 +22,7 @@ lines.py, reading.py and writing.py hold them.
 from domain.scoring.queries.lines import OF_CITIZEN, OF_CITIZENS, lines_cte
 from domain.scoring.queries.reading import (
     LINE_JSON,
+    Then,
     last_change,
     lines_known,
     lines_of,
@@ -36,6 +37,7 @@ __all__ = [
     "LINE_JSON",
     "OF_CITIZEN",
     "OF_CITIZENS",
+    "Then",
     "last_change",
     "lines_cte",
     "lines_known",

@@ -35,7 +35,8 @@ _LINES: Final = """
     ),
     -- Only records that were changed have events; the last one known says what became of the record.
     changed AS (
-        SELECT DISTINCT ON (e.citizen_id, e.source_id, e.ref_hash) e.citizen_id, e.source_id, e.ref_hash, e.state
+        SELECT DISTINCT ON (e.citizen_id, e.source_id, e.ref_hash)
+            e.citizen_id, e.source_id, e.ref_hash, {state} AS state
         FROM record_event AS e
         WHERE {whose_events} AND e.at <= {known_at}
         ORDER BY e.citizen_id, e.source_id, e.ref_hash, e.at DESC
@@ -172,10 +173,19 @@ _TIER: Final = "greatest(least({quantity}, 100 * s.until_quantity) - 100 * s.fro
 
 
 def lines_cte(
-    *, whose: str = OF_CITIZEN, rule_set: str = ":rule_set", day: str = ":today", known_at: str = ":now"
+    *,
+    whose: str = OF_CITIZEN,
+    rule_set: str = ":rule_set",
+    day: str = ":today",
+    known_at: str = ":now",
+    state: str = "e.state",
 ) -> str:
-    """The lines as the body of a CTE; every argument is a piece of SQL, and `whose` a condition on the column {}."""
+    """The lines as the body of a CTE; every argument is a piece of SQL, and `whose` a condition on the column {}.
+
+    `state` is what a record is once this is the last that is known of it: as it says, unless a later day is meant.
+    """
     return _LINES.format(
+        state=state,
         whose_events=whose.format("e.citizen_id"),
         whose_records=whose.format("r.citizen_id"),
         rule_set=f"CAST({rule_set} AS integer)",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -81,7 +82,16 @@ def last_change() -> Fragment:
     )
 
 
-def lines_known(name: str, *, rule_set_id: int, day: date, known_at: datetime) -> Fragment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """An earlier state of affairs: by these rules, on that day, as known at an instant."""
+
+    rule_set_id: int
+    day: date
+    known_at: datetime
+
+
+def lines_known(name: str, *, then: Then) -> Fragment:
     """The lines by these rules on that day, as they were known at an instant, and since when the score is kept."""
     lines = lines_cte(rule_set=f":{name}_rule_set", day=f":{name}_day", known_at=f":{name}_known_at")
     sql = f"""
@@ -92,7 +102,7 @@ def lines_known(name: str, *, rule_set_id: int, day: date, known_at: datetime) -
         FROM citizen AS c
         WHERE c.id = :citizen
     """
-    binds = {f"{name}_rule_set": rule_set_id, f"{name}_day": day, f"{name}_known_at": known_at}
+    binds = {f"{name}_rule_set": then.rule_set_id, f"{name}_day": then.day, f"{name}_known_at": then.known_at}
     return Fragment(sql=sql, binds=binds)
 
 
@@ -132,28 +142,47 @@ def score_history(name: str, *, first: int, after: tuple[int] | None = None) -> 
     return Fragment(sql=sql, binds={f"{name}_id": after[0] if after else None, f"{name}_first": first})
 
 
-def score_forecast(name: str, *, until: date) -> Fragment:
-    """For each day up to and with `until` on which a line leaves: which ones, and what the lines add up to then."""
+def score_forecast(name: str, *, until: date, announced_days: int, timezone: str) -> Fragment:
+    """For each day up to and with `until` on which a line leaves, or an announced one begins to count: which ones, and
+    what the lines add up to then.
+    """
+    begins = f"CAST(e.at AT TIME ZONE CAST(:{name}_zone AS text) AS date) + CAST(:{name}_days AS integer)"
+    by_then = f"CASE WHEN e.state = 'ANNOUNCED' AND {begins} <= f.day THEN 'ACTIVE' ELSE e.state END"
     sql = f"""
-        SELECT coalesce(json_agg(
-            json_build_object('on', f.day, 'leaving', f.leaving, 'tallies', t.tallies) ORDER BY f.day), '[]')
+        SELECT coalesce(json_agg(json_build_object(
+            'on', f.day, 'leaving', f.leaving, 'beginning', f.beginning, 'tallies', t.tallies) ORDER BY f.day), '[]')
         FROM (
-            SELECT l.until_on AS day, json_agg(
-                json_build_object('item', i.code, 'occurred_on', l.occurred_on)
-                ORDER BY l.start_on, l.source_id, l.ref_hash) AS leaving
-            FROM lines AS l
-            JOIN item AS i ON i.id = l.item_id
-            WHERE l.until_on <= CAST(:{name}_until AS date)
-            GROUP BY l.until_on
+            SELECT c.day,
+                coalesce(json_agg(c.told ORDER BY c.start_on, c.source_id, c.ref_hash)
+                    FILTER (WHERE NOT c.begins), '[]') AS leaving,
+                coalesce(json_agg(c.told ORDER BY c.start_on, c.source_id, c.ref_hash)
+                    FILTER (WHERE c.begins), '[]') AS beginning
+            FROM (
+                SELECT k.day, k.begins, l.start_on, l.source_id, l.ref_hash,
+                    json_build_object('item', i.code, 'occurred_on', l.occurred_on) AS told
+                FROM lines AS l
+                JOIN item AS i ON i.id = l.item_id
+                CROSS JOIN LATERAL (
+                    SELECT l.until_on, false
+                    UNION ALL
+                    SELECT max({begins}), true
+                    FROM record_event AS e
+                    WHERE l.state = 'ANNOUNCED' AND e.citizen_id = l.citizen_id AND e.source_id = l.source_id
+                        AND e.ref_hash = l.ref_hash AND e.state = 'ANNOUNCED' AND e.at <= :now
+                ) AS k (day, begins)
+                WHERE k.day > CAST(:today AS date) AND k.day <= CAST(:{name}_until AS date)
+            ) AS c
+            GROUP BY c.day
         ) AS f
         CROSS JOIN LATERAL (
             SELECT coalesce(json_agg(
                 json_build_object('field', s.field_code, 'merit', s.merit, 'points', s.points)), '[]') AS tallies
             FROM (
                 SELECT n.field_code, n.merit, sum(n.points) AS points
-                FROM ({lines_cte(day="f.day")}) AS n
+                FROM ({lines_cte(day="f.day", state=by_then)}) AS n
                 GROUP BY n.field_code, n.merit
             ) AS s
         ) AS t
     """
-    return Fragment(sql=sql, binds={f"{name}_until": until}, ctes=_CTES)
+    binds = {f"{name}_until": until, f"{name}_days": announced_days, f"{name}_zone": timezone}
+    return Fragment(sql=sql, binds=binds, ctes=_CTES)

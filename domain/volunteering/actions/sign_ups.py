@@ -1,6 +1,7 @@
-"""Signing up for an event, waiting for a seat, and giving one back."""
+"""Signing up for an event, waiting for a seat, giving one back, and stopping altogether."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,9 +12,11 @@ from domain.errors import NotAllowed
 from domain.notices.rules import Kind
 from domain.values import words
 from domain.volunteering.actions.registration import birth_date
-from domain.volunteering.queries import events
+from domain.volunteering.queries import events, volunteers
 from domain.volunteering.rules import events as rules
 from domain.volunteering.rules.terms import VolunteerTerms
+
+GIVEN_BACK: Final = ("SIGNED_UP", "WAITING")
 
 
 async def sign_up(
@@ -62,12 +65,31 @@ async def cancel_sign_up(session: AsyncSession, actor: Actor, now: datetime, *, 
     rules.check_open(found, programme_id=actor.programme_id, now=now)
     standing = await events.lock_standing(session, event_id=event_id, volunteer_id=volunteer_id)
     rules.check_may_cancel(standing)
-    await events.set_standing(session, event_id=event_id, volunteer_id=volunteer_id, status="CANCELLED")
-    if standing == "SIGNED_UP":
-        await _pass_seat_on(session, now, event_id=event_id)
+    await _cancel(session, now, event_id=event_id, volunteer_id=volunteer_id, standing=standing)
     await outbox.publish(session, now, topic="sign_up", person_id=person_id, subject=str(event_id))
     await idempotency.bind(session, actor, key=key, result={"id": event_id})
     return event_id
+
+
+async def stop_volunteering(session: AsyncSession, actor: Actor, now: datetime) -> None:
+    """Ends the caller's registration and gives back every seat and place in line to come; the hours given stay."""
+    if actor.volunteer_id is None:
+        return
+    volunteer_id = actor.volunteer_id
+    for event_id in await events.signed_up_for(session, now, volunteer_id=volunteer_id):
+        await events.lock_event(session, event_id=event_id)
+        standing = await events.lock_standing(session, event_id=event_id, volunteer_id=volunteer_id)
+        if standing in GIVEN_BACK:
+            await _cancel(session, now, event_id=event_id, volunteer_id=volunteer_id, standing=standing)
+    await volunteers.leave(session, now, volunteer_id=volunteer_id)
+
+
+async def _cancel(
+    session: AsyncSession, now: datetime, *, event_id: int, volunteer_id: int, standing: str | None
+) -> None:
+    await events.set_standing(session, event_id=event_id, volunteer_id=volunteer_id, status="CANCELLED")
+    if standing == "SIGNED_UP":
+        await _pass_seat_on(session, now, event_id=event_id)
 
 
 async def _pass_seat_on(session: AsyncSession, now: datetime, *, event_id: int) -> None:

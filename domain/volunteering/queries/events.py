@@ -94,6 +94,14 @@ _SAVE_SIGN_UP = text("""
     ON CONFLICT ON CONSTRAINT sign_up_pkey DO UPDATE SET status = excluded.status, at = excluded.at
 """)
 _SET_STANDING = text("UPDATE sign_up SET status = :status WHERE event_id = :event AND volunteer_id = :volunteer")
+_SIGNED_UP_FOR = text("""
+    SELECT e.id
+    FROM sign_up AS s
+    JOIN event AS e ON e.id = s.event_id
+    WHERE s.volunteer_id = :volunteer AND s.status IN ('SIGNED_UP', 'WAITING')
+      AND e.ends_at > :now AND e.cancelled_at IS NULL
+    ORDER BY e.id
+""")
 # Typed digits name no event: they can only mean one that this volunteer holds a seat in and that is on.
 _ATTENDABLE = text("""
     SELECT e.id
@@ -209,6 +217,11 @@ async def attendable(
     """The events that are on and in which this volunteer holds a seat."""
     values = {"volunteer": volunteer_id, "latest_start": latest_start, "earliest_end": earliest_end}
     return (await session.execute(_ATTENDABLE, values)).scalars().all()
+
+
+async def signed_up_for(session: AsyncSession, now: datetime, *, volunteer_id: int) -> Sequence[int]:
+    """The events that are not over and in which this volunteer holds a seat or waits for one."""
+    return (await session.execute(_SIGNED_UP_FOR, {"volunteer": volunteer_id, "now": now})).scalars().all()
 
 
 def draft_values(draft: EventDraft) -> dict[str, object]:

@@ -28,6 +28,7 @@ _RENEW = text("""
         guardian_person_id = coalesce(:guardian, guardian_person_id)
     WHERE id = :volunteer
 """)
+_LEAVE = text("UPDATE volunteer SET left_at = :now WHERE id = :volunteer AND left_at IS NULL")
 _ACT_AS = text("SELECT set_config('app.volunteer', CAST(CAST(:volunteer AS bigint) AS text), true)")
 _ADD_GUARDIAN_CODE = text("""
     INSERT INTO guardian_code (person_id, programme_id, code_mac, created_at, expires_at)
@@ -97,6 +98,11 @@ async def renew(session: AsyncSession, *, volunteer_id: int, sealed: Sealed) -> 
         "guardian": sealed.guardian_id,
     }
     await session.execute(_RENEW, values)
+
+
+async def leave(session: AsyncSession, now: datetime, *, volunteer_id: int) -> None:
+    """Ends a registration; the number stays, for coming back."""
+    await session.execute(_LEAVE, {"volunteer": volunteer_id, "now": now})
 
 
 async def act_as(session: AsyncSession, *, volunteer_id: int) -> None:
