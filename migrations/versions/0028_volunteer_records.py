@@ -33,6 +33,20 @@ def upgrade() -> None:
     CREATE INDEX volunteer_record_organisation ON volunteer_record (organisation_id, id);
     """)
     grant("volunteer_record", app="SELECT, INSERT, UPDATE", worker="SELECT, UPDATE")
+    run("""
+    CREATE POLICY consent_doors ON consent FOR SELECT TO CURRENT_USER USING (true);
+    -- An organiser who records something of a volunteer that served with it: have they agreed to the newest text, which
+    -- says so? Whoever has not is as good as unknown.
+    CREATE FUNCTION agrees_to_records(p_volunteer bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+        SET search_path = public
+        RETURN identity_role() = 'organiser' AND EXISTS (
+            SELECT FROM volunteer AS v
+            JOIN consent AS k ON k.person_id = v.person_id AND k.programme_id = v.programme_id
+            JOIN service AS s ON s.volunteer_id = v.id AND s.organisation_id = identity_organisation()
+            WHERE v.id = p_volunteer AND k.purpose = 'volunteering' AND k.withdrawn_at IS NULL AND k.version = (
+                SELECT max(t.version) FROM consent_text AS t
+                WHERE t.programme_id = k.programme_id AND t.purpose = k.purpose));
+    """)
     # Whoever recorded something does not see any more that it was declined.
     wall(
         "volunteer_record",
@@ -42,4 +56,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    run("DROP TABLE volunteer_record")
+    run("""
+    DROP FUNCTION agrees_to_records(bigint);
+    DROP POLICY consent_doors ON consent;
+    DROP TABLE volunteer_record;
+    """)

@@ -30,7 +30,7 @@ ISSUER = "test-volunteering"
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-CONSENTS = (("volunteering", 1),)
+CONSENTS = (("volunteering", 2),)
 
 
 @dataclass(frozen=True, kw_only=True)

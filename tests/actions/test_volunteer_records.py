@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Caller
+from domain.consent.actions import take_back
 from domain.volunteering import actions
 from domain.volunteering.rules.records import Kind, RecordDraft
 from tests.actions.serving import HOUR, NOON, TERMS, City, city, refused
@@ -90,6 +91,25 @@ async def test_nobody_is_written_about_who_did_not_take_part_or_by_themselves(ci
     await confirmed(city, organiser, volunteer)
     assert (await refused(add(city, other, await number_of(city, volunteer)))).code == "NOT_FOUND"
     assert (await refused(add(city, volunteer, await number_of(city, volunteer)))).code == "NOT_ALLOWED"
+
+
+async def test_nothing_is_recorded_of_who_has_not_agreed_to_the_newest_text(city: City) -> None:
+    organiser, volunteer, old = await city.organiser(), await city.volunteer(), await city.volunteer()
+    for one in (volunteer, old):
+        await confirmed(city, organiser, one)
+    numbers = [await number_of(city, one) for one in (volunteer, old)]
+    async with city.worker.transaction(ANONYMOUS) as unit:
+        earlier = "INSERT INTO consent_text SELECT programme_id, purpose, 1, title, body, digest FROM consent_text"
+        here = {"programme": city.programme_id}
+        await unit.session.execute(
+            text(f"{earlier} WHERE purpose = 'volunteering' AND programme_id = :programme"), here
+        )
+        update = text("UPDATE consent SET version = 1 WHERE person_id = :person")
+        await unit.session.execute(update, {"person": old.person_id})
+    assert (await refused(add(city, organiser, numbers[1]))).code == "NOT_FOUND"
+    await add(city, organiser, numbers[0])
+    await city.act(volunteer, take_back, LATER, purposes=["volunteering"])
+    assert (await refused(add(city, organiser, numbers[0], title="另一项"))).code == "NOT_FOUND"
 
 
 async def test_the_organisation_puts_a_record_right_and_no_other_does(city: City) -> None:

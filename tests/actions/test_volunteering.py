@@ -142,7 +142,7 @@ async def test_a_volunteer_needs_no_score_and_goes_by_number_and_sealed_name(cit
     assert city.database.vault.open(key, "call_name", sealed) == "阿 海"
     assert await city.rows(
         "SELECT purpose, version FROM consent WHERE person_id = :person", person=caller.person_id
-    ) == [("volunteering", 1)]
+    ) == [("volunteering", 2)]
 
 
 async def test_coming_back_restores_the_number(city: City) -> None:
@@ -208,7 +208,7 @@ async def test_the_same_key_registers_once(city: City) -> None:
         ({"call_name": " "}, date(1990, 5, 1), "INVALID_INPUT", "callName"),
         ({"consents": ()}, date(1990, 5, 1), "CONSENT_REQUIRED", "consents"),
         ({"consents": (("score", 1),)}, date(1990, 5, 1), "CONSENT_REQUIRED", "consents"),
-        ({"consents": (("volunteering", 2),)}, date(1990, 5, 1), "INVALID_INPUT", "consents"),
+        ({"consents": (("volunteering", 3),)}, date(1990, 5, 1), "INVALID_INPUT", "consents"),
         ({}, date(2015, 5, 1), "RULE_REFUSED", None),
         ({}, date(2011, 5, 1), "RULE_REFUSED", "guardianCode"),
     ],

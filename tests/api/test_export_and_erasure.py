@@ -80,7 +80,7 @@ async def test_who_is_erased_is_told_what_went_and_what_stays_and_is_nobody_afte
             await phone.ask(GIVE, purpose="score", version=1, key=key()),
             await phone.ask(PRESENCE, key=key()),
             await phone.ask(EXPORT, key=key()),
-            await phone.ask(REGISTER, consents=[{"purpose": "volunteering", "version": 1}], key=key()),
+            await phone.ask(REGISTER, consents=[{"purpose": "volunteering", "version": 2}], key=key()),
         ]
         assert [answer["errorCode"] for answer in answers] == [
             "RULE_REFUSED",

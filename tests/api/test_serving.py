@@ -16,7 +16,7 @@ EVENT = "id title organisation activityType startsAt endsAt capacity free status
 FAULT = "... on UserError { errorCode message inputField ruleSource }"
 REGISTER = f"""mutation ($name: String!, $key: UUID!) {{
     registerVolunteer(programme: "rongcheng", callName: $name,
-        consents: [{{ purpose: "volunteering", version: 1 }}], idempotencyKey: $key) {{
+        consents: [{{ purpose: "volunteering", version: 2 }}], idempotencyKey: $key) {{
         ... on Volunteering {{ id volunteerNumber confirmedHours stars hoursToNextStar
             signUps {{ status }} }} {FAULT} }} }}"""
 SIGN_UP = f"""mutation ($id: ID!, $key: UUID!) {{ signUp(eventId: $id, idempotencyKey: $key) {{

@@ -15,7 +15,7 @@ _TAKER = text("""
     FROM volunteer AS v
     LEFT JOIN service AS s ON s.volunteer_id = v.id AND s.organisation_id = :organisation
         AND s.status IN ('AWAITING_CONFIRMATION', 'ESCALATED', 'CONFIRMED')
-    WHERE v.number = :number AND v.programme_id = :programme AND v.left_at IS NULL
+    WHERE v.number = :number AND v.programme_id = :programme AND v.left_at IS NULL AND agrees_to_records(v.id)
     GROUP BY v.id
 """)
 _ADD = text("""

@@ -128,7 +128,8 @@ def check_taker(taker: Taker | None, draft: RecordDraft, person_id: int | None) 
     """Only about somebody who took part in the organisation's events, and never about oneself.
 
     Raises:
-        NotFound: nobody of this number took part, or not on the day of the evaluation; one is as good as another.
+        NotFound: nobody of this number took part, or not on the day of the evaluation, or they have not consented; one
+            is as good as another.
         SamePerson: it is the organiser.
     """
     on_the_day = draft.kind is Kind.EVALUATION
