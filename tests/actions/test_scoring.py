@@ -235,7 +235,7 @@ async def people_without_a_score(office: Office) -> list[str]:
     ]
 
 
-async def test_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) -> None:
+async def test_r09_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) -> None:
     people = await people_without_a_score(office)
     before = await office.counts()
     delivered = await office.deliver(*(course(ref) for ref in people))
@@ -243,7 +243,7 @@ async def test_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) 
     assert await office.counts() == before
 
 
-async def test_no_reply_tells_who_has_a_score(office: Office) -> None:
+async def test_r09_no_reply_tells_who_has_a_score(office: Office) -> None:
     answers = []
     for ref in [await office.citizen(), *await people_without_a_score(office)]:
         line, faulty = course(ref), hours(ref, None)

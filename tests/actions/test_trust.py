@@ -88,7 +88,7 @@ def codes(outcome: Any) -> Mapping[int, str]:
 # Attendance by hand
 
 
-async def test_two_organisers_stand_for_attendance_that_no_code_has_proved(city: City) -> None:
+async def test_r17_two_organisers_stand_for_attendance_that_no_code_has_proved(city: City) -> None:
     first, second, volunteer = await city.organiser(), await city.organiser(), await city.member(NOON - 48 * HOUR)
     event_id = await city.publish(first)
     await city.sign_up(volunteer, event_id)
