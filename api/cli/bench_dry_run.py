@@ -83,14 +83,19 @@ async def _measure(embedded: Embedded, people: int) -> Outcome:
     with step("Generating people, records and scores") as advance:
         population = await populate(embedded.wait(), people=people, advance=advance)
     try:
-        before = await _contents(embedded)
         with step("Dry run"):
-            begun = time.perf_counter()
-            await run_jobs(population.worker)
-            seconds = time.perf_counter() - begun
-        return Outcome(sums=await _sums(population), seconds=seconds, before=before, after=await _contents(embedded))
+            return await try_draft(population, superuser_url(embedded.folder))
     finally:
         await population.dispose()
+
+
+async def try_draft(population: Population, superuser: str) -> Outcome:
+    """Does the dry run that waits; looks at every table before and after."""
+    before = await _contents(superuser)
+    begun = time.perf_counter()
+    await run_jobs(population.worker)
+    seconds = time.perf_counter() - begun
+    return Outcome(sums=await _sums(population), seconds=seconds, before=before, after=await _contents(superuser))
 
 
 async def _sums(population: Population) -> dict[Key, int]:
@@ -104,9 +109,9 @@ async def _sums(population: Population) -> dict[Key, int]:
     return dict(added(parts))
 
 
-async def _contents(embedded: Embedded) -> Contents:
+async def _contents(superuser: str) -> Contents:
     """How many rows every table has, and a digest of them all; only who stands above the policies sees every row."""
-    connection = await asyncpg.connect(superuser_url(embedded.folder).replace("+asyncpg", "", 1))
+    connection = await asyncpg.connect(superuser.replace("+asyncpg", "", 1))
     try:
         names = [row["relname"] for row in await connection.fetch(_TABLES, list(_ITS_OWN))]
         contents = {}

@@ -113,7 +113,8 @@ EACH_FEN = 6_120
 SALES = """
     INSERT INTO redemption (programme_id, product_id, product_code, organisation_id, receipt_number, at, status, basis,
         relief, holder_pays, budget_taken, owed_fen)
-    SELECT c.programme_id, p.id, p.code, p.provider_id, p.code || '-' || c.id, $2, 'COMPLETED', n.fen, n.fen, 0, n.fen, n.fen
+    SELECT c.programme_id, p.id, p.code, p.provider_id, p.code || '-' || c.id, $2, 'COMPLETED',
+        n.fen, n.fen, 0, n.fen, n.fen
     FROM citizen AS c JOIN product AS p ON p.programme_id = c.programme_id AND p.code = $1
     CROSS JOIN (SELECT CAST($3 AS integer) AS fen) AS n
     WHERE c.id = ANY ($4)
