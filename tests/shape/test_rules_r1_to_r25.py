@@ -376,6 +376,9 @@ def test_r15_education_job_income_rank_awards_and_donations_earn_nothing(tmp_pat
 def test_r16_hours_are_capped_have_no_minimum_and_are_counted_for_no_employer_or_school(tmp_path: Path) -> None:
     assert all(0 < city.volunteer_yearly_hours <= 1000 and city.volunteer_daily_hours <= 12 for city in CITIES)
     assert refused(tmp_path, "code", "volunteer_yearly_hours = 400", "volunteer_yearly_hours = 0") >= {"R16"}
+    assert SCHEMA.mutation_type is not None
+    asked = set(SCHEMA.mutation_type.fields["requestRepair"].args)
+    assert asked == {"recordId", "statement", "attachments", "idempotencyKey"}
     settings = {one.name for one in fields(ProgrammeDocument)}
     assert saying(settings, "minimum quota") == {"volunteer_minimum_age"}
     named = {f"{name}.{field}" for name in ("Organisation", "Merchant", "OrganiserDesk") for field in fields_of(name)}
