@@ -35,6 +35,7 @@ app.command(ledger)
 
 bench = App(name="bench", help="Measure this machine. Prints ratios; nothing depends on them.")
 bench.command("api.cli.bench:scan", help="Scans of one hot budget against pgbench of the same statements.")
+bench.command("api.cli.bench_dry_run:dry_run", name="dry-run", help="Drafted rules over generated people.")
 app.command(bench)
 
 

@@ -33,7 +33,8 @@ class ProductFigures:
 
 @strawberry.type(
     description="Figures about the programme in one year, refreshed daily. A count below 10 is null, the others are "
-    "rounded down to tens; the programme's own office reads them exactly."
+    "rounded down to tens; sums add up what is told of each product, money in steps of ten of its largest uses. The "
+    "programme's own office reads them exactly."
 )
 class Transparency:
     year: int

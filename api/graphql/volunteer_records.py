@@ -50,9 +50,6 @@ class VolunteerRecord(Node):
     hours: float | None = strawberry.field(description="Of a training.")
     body: str | None = strawberry.field(description="Who trained, awarded or evaluated, if it was somebody else.")
     corrected_at: datetime | None
-    declined_at: datetime | None = strawberry.field(
-        description="Since when it is not kept any more; only its volunteer sees that."
-    )
 
 
 VolunteerRecordResult: TypeAlias = Annotated[VolunteerRecord | UserError, strawberry.union("VolunteerRecordResult")]
@@ -75,7 +72,6 @@ def record_of(shape: Any, context: Context) -> VolunteerRecord:
         hours=None if content.minutes is None else content.minutes / 60,
         body=content.body,
         corrected_at=instant(shape["corrected_at"]),
-        declined_at=instant(shape["declined_at"]),
     )
 
 

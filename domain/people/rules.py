@@ -5,6 +5,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
+from domain.errors import RuleRefused
 from domain.values import Words, words
 
 ADULT: Final = 18
@@ -43,6 +44,18 @@ def age_on(birth_date: date, day: date) -> int:
     return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
 
 
+def check_age(birth_date: date, day: date) -> None:
+    """Nobody is scored who is not of age on the day of joining. Raises: RuleRefused under 18."""
+    if age_on(birth_date, day) < ADULT:
+        raise RuleRefused(_UNDER_AGE, rule_source="R20")
+
+
 def cohort_of(birth_date: date) -> int:
     """The five years in which somebody was born: all that is kept in the clear."""
     return birth_date.year // COHORT_YEARS * COHORT_YEARS
+
+
+_UNDER_AGE = words(
+    "未满 18 周岁不计分,也不能加入;志愿服务不受影响。年满 18 周岁后即可加入。",
+    "Nobody under 18 is scored, so you cannot join yet; volunteering is open to you. You may join at 18.",
+)

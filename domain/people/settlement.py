@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actor import Caller, Role
+from domain.people.rules import check_age, cohort_of
 from domain.vault import Vault
 
 
@@ -103,7 +104,7 @@ async def settle(
 ) -> dict[str, int]:
     """Takes over everybody who is not there yet; gives the person number behind each new subject.
 
-    `programme` is its number and code. Runs as the worker.
+    `programme` is its number and code. Runs as the worker. Raises: RuleRefused for a member under 18.
     """
     values = {"issuer": issuer, "subjects": [settler.subject for settler in settlers]}
     known = {row.subject for row in await session.execute(_KNOWN, values)}
@@ -138,6 +139,8 @@ async def _add_citizens(
 ) -> None:
     vault: Vault = session.info["vault"]
     joined = [(one, one.membership) for one in settlers if one.membership is not None]
+    for one, membership in joined:
+        check_age(one.birth_date, membership.since.date())
     await session.execute(
         _CITIZENS,
         {
@@ -146,7 +149,7 @@ async def _add_citizens(
             "identity_digests": [vault.digest("citizen", programme[1], one.identity_ref) for one, _ in joined],
             "pseudonyms": [vault.digest("pseudonym", programme[1], one.identity_ref) for one, _ in joined],
             "since": [membership.since for _, membership in joined],
-            "cohorts": [one.birth_date.year // 5 * 5 for one, _ in joined],
+            "cohorts": [cohort_of(one.birth_date) for one, _ in joined],
             "registration_kinds": [membership.registration_kind for _, membership in joined],
             "groups": [" ".join(membership.groups) for _, membership in joined],
         },

@@ -15,7 +15,7 @@ from tests.actions.serving import DOCUMENT, HOUR, NOON, TERMS, City, city, refus
 __all__ = ["city"]
 
 
-async def test_nobody_confirms_their_own_service(city: City) -> None:
+async def test_r17_nobody_confirms_their_own_service(city: City) -> None:
     organiser = await city.organiser()
     as_volunteer = Caller(role=Role.VOLUNTEER, person_id=organiser.person_id, programme=DOCUMENT.code)
     await city.register(as_volunteer)

@@ -32,7 +32,7 @@ async def test_a_declined_merit_counts_no_more_and_is_declined_once(cases: Cases
     assert (await refused(decline(cases, citizen, record))).code == "NOT_FOUND"
 
 
-async def test_nothing_anywhere_shows_that_somebody_declined(cases: Cases) -> None:
+async def test_r09_nothing_anywhere_shows_that_somebody_declined(cases: Cases) -> None:
     citizen, record = await cases.person_with(MERIT)
     counts = {
         "access_event": "SELECT count(*) FROM access_event",

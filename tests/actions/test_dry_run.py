@@ -305,7 +305,7 @@ async def loser(town: Town, since: date) -> Caller:
     return Caller(role=Role.CITIZEN, person_id=row.person_id, programme=town.document.code)
 
 
-async def test_the_gate_accepts_what_is_kept_and_no_longer_than_that(town: Town) -> None:
+async def test_r22_the_gate_accepts_what_is_kept_and_no_longer_than_that(town: Town) -> None:
     await town.published(stricter)
     await town.wait(DAY)
     await run_jobs(town.worker)

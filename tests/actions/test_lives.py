@@ -260,7 +260,7 @@ async def everything_of(counter: Counter, skip: set[str]) -> dict[str, list[dict
     return found
 
 
-async def test_after_settlement_nobody_can_put_sale_and_person_together_again(counter: Counter) -> None:
+async def test_r18_after_settlement_nobody_can_put_sale_and_person_together_again(counter: Counter) -> None:
     product_id = await counter.offer(allowance=uses(1), budget=money())
     waived = await counter.offer(DEPOSIT, budget=money())
     # An instant of its own: joining and consent happen at others.

@@ -112,7 +112,7 @@ async def test_every_step_waits_for_the_one_before(town: Town) -> None:
     assert await standing(town) == [(1, "PUBLISHED"), (2, "APPROVED")]
 
 
-async def test_who_has_drafted_does_not_approve(town: Town) -> None:
+async def test_r23_who_has_drafted_does_not_approve(town: Town) -> None:
     version = await town.draft()
     await town.consult(version)
     await town.assessed(version)
@@ -201,7 +201,7 @@ async def test_rules_begin_tomorrow_at_the_earliest_and_close_those_before(town:
     assert (await town.catalogue(today + DAY)).rules.rule_set.band_at(1044).code == "A"
 
 
-async def test_a_new_demerit_never_looks_back_behind_the_day_on_which_it_begins(town: Town) -> None:
+async def test_r22_a_new_demerit_never_looks_back_behind_the_day_on_which_it_begins(town: Town) -> None:
     day = await town.today() + DAY
 
     def another_demerit(rules: dict[str, Any]) -> None:
@@ -243,7 +243,7 @@ async def test_rules_are_withdrawn_until_they_begin_and_rolled_back_after(town: 
     ]
 
 
-async def test_what_is_public_is_never_rewritten(town: Town) -> None:
+async def test_r22_what_is_public_is_never_rewritten(town: Town) -> None:
     version = await town.draft(points_of("library-on-time", 2))
     await town.consult(version)
     rule_set_id = (await town.rows("SELECT id FROM rule_set WHERE programme_id = :programme AND version = 2"))[0].id

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 BASE = DOCUMENT.rule_set.base_points
 
 
-async def test_a_repaired_record_is_gone_and_the_auditor_alone_keeps_a_sealed_copy(cases: Cases) -> None:
+async def test_r13_a_repaired_record_is_gone_and_the_auditor_alone_keeps_a_sealed_copy(cases: Cases) -> None:
     citizen, record = await cases.person_with(on=date(2026, 3, 1))
     officer = await cases.officer()
     number = await cases.request_repair(citizen, record)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api.database import Database, WorkerDatabase
 from domain.actor import ANONYMOUS, Role
+from domain.errors import RuleRefused
 from domain.people.settlement import Membership, Settler, caller_of, settle
 from domain.programmes.actions import publish_programme
 from domain.programmes.queries import organisations, rule_set_on
@@ -235,7 +236,7 @@ async def people_without_a_score(office: Office) -> list[str]:
     ]
 
 
-async def test_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) -> None:
+async def test_r09_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) -> None:
     people = await people_without_a_score(office)
     before = await office.counts()
     delivered = await office.deliver(*(course(ref) for ref in people))
@@ -243,7 +244,7 @@ async def test_who_has_no_score_is_accepted_and_leaves_no_trace(office: Office) 
     assert await office.counts() == before
 
 
-async def test_no_reply_tells_who_has_a_score(office: Office) -> None:
+async def test_r09_no_reply_tells_who_has_a_score(office: Office) -> None:
     answers = []
     for ref in [await office.citizen(), *await people_without_a_score(office)]:
         line, faulty = course(ref), hours(ref, None)
@@ -251,6 +252,17 @@ async def test_no_reply_tells_who_has_a_score(office: Office) -> None:
         again = await office.deliver(line, replace(line, evidence="另一份"))
         answers.append((first.accepted, first.duplicates, refusals(first), again.duplicates, refusals(again)))
     assert len(set(map(str, answers))) == 1
+
+
+async def test_r20_nobody_who_was_under_18_on_joining_is_taken_over_or_scored(office: Office) -> None:
+    before = await office.counts()
+    with pytest.raises(RuleRefused) as refused:
+        await office.citizen(born=date(2008, 1, 2))
+    assert refused.value.rule_source == "R20"
+    assert await office.counts() == before
+    of_age = await office.citizen(born=date(2008, 1, 1))
+    assert (await office.deliver(course(of_age))).accepted == 1
+    assert await office.points(of_age) == 1005
 
 
 async def test_what_is_kept_of_a_delivery_names_no_person(office: Office) -> None:

@@ -88,7 +88,7 @@ def codes(outcome: Any) -> Mapping[int, str]:
 # Attendance by hand
 
 
-async def test_two_organisers_stand_for_attendance_that_no_code_has_proved(city: City) -> None:
+async def test_r17_two_organisers_stand_for_attendance_that_no_code_has_proved(city: City) -> None:
     first, second, volunteer = await city.organiser(), await city.organiser(), await city.member(NOON - 48 * HOUR)
     event_id = await city.publish(first)
     await city.sign_up(volunteer, event_id)
@@ -401,7 +401,7 @@ async def test_two_places_too_far_apart_in_time_are_held_back(city: City) -> Non
     assert codes(await city.confirm(organiser, [far], at=NOON + 6 * HOUR)) == {far: "RULE_REFUSED"}
 
 
-async def test_an_organiser_who_confirms_within_minutes_is_noticed(city: City) -> None:
+async def test_r17_an_organiser_who_confirms_within_minutes_is_noticed(city: City) -> None:
     organiser, volunteer = await city.organiser(), await city.volunteer()
     event_id, end = await city.publish(organiser), NOON + 2 * HOUR
     service_id = await city.served(volunteer, event_id, start=NOON + HOUR, end=end)
@@ -415,7 +415,7 @@ async def test_an_organiser_who_confirms_within_minutes_is_noticed(city: City) -
 # The office
 
 
-async def test_the_office_draws_one_in_twenty_and_takes_back_what_did_not_happen(city: City) -> None:
+async def test_r17_the_office_draws_one_in_twenty_and_takes_back_what_did_not_happen(city: City) -> None:
     organiser, office = await city.organiser(), await officer(city)
     volunteer = await city.member(NOON - 48 * HOUR)
     drawn = None

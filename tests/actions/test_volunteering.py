@@ -120,7 +120,7 @@ async def test_no_time_counts_later_than_half_an_hour_after_the_event(city: City
     ]
 
 
-async def test_hours_beyond_the_daily_cap_are_marked(city: City) -> None:
+async def test_r17_hours_beyond_the_daily_cap_are_marked(city: City) -> None:
     organiser, volunteer = await city.organiser(), await city.volunteer()
     start = NOON - 2 * HOUR
     event_id = await city.publish(organiser, at=start - HOUR, starts_at=start, ends_at=start + 9 * HOUR)

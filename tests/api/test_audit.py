@@ -50,7 +50,7 @@ async def test_the_head_moves_with_every_event_and_is_for_the_auditor_alone(city
         assert answer["errors"][0]["extensions"]["code"] == "NOT_ALLOWED"
 
 
-async def test_what_was_changed_behind_everybodys_back_is_found(city: City, cluster_folder: Path) -> None:
+async def test_r23_what_was_changed_behind_everybodys_back_is_found(city: City, cluster_folder: Path) -> None:
     await act(city.worker, "four", "five", "six")
     assert await broken_at(city.worker) is None
     connection = await asyncpg.connect(superuser_url(cluster_folder).replace("+asyncpg", ""))

@@ -242,7 +242,7 @@ async def test_a_code_is_taken_back_and_a_sale_reversed(city: City) -> None:
         assert (await product(phone, "bus-40"))["allowance"]["used"] == used
 
 
-async def test_a_shop_hears_about_the_code_and_never_about_the_person(city: City) -> None:
+async def test_r10_a_shop_hears_about_the_code_and_never_about_the_person(city: City) -> None:
     bus, library = await cashier_of(city, "bus-40"), await cashier_of(city, "library-deposit")
     assert bus != library
     other = city.client(await city.caller(Role.CASHIER, library))

@@ -1,5 +1,6 @@
 """A department at the other end of the wire: its desk over GraphQL, and its machine with a signed assertion."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -23,7 +24,8 @@ from api.tokens import public_jwk
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.errors import AlreadyDecided
 from domain.people.actions.machines import register_machine
-from tests.actions.department import BASE, CIVIL, CULTURE, Departments, city
+from domain.people.settlement import caller_of
+from tests.actions.department import BASE, CIVIL, CULTURE, ISSUER, Departments, city
 from tests.api.city import ADDRESS, City
 
 __all__ = ["city"]
@@ -44,6 +46,10 @@ DESK = """query ($first: Int!, $after: String) { source {
     department { name } catalogue { code items { code } }
     imports(first: $first, after: $after) { edges { node { id accepted duplicates refused } }
         pageInfo { hasNextPage endCursor } } } }"""
+DECLINE = """mutation ($id: ID!, $key: UUID!) {
+    declineRecord(recordId: $id, idempotencyKey: $key) { ... on Declined { at } ... on UserError { message } } }"""
+LEAVE = """mutation ($key: UUID!) {
+    withdraw(idempotencyKey: $key) { ... on Withdrawal { at } ... on UserError { message } } }"""
 RUN = "query ($id: ID!) { node(id: $id) { __typename ... on ImportRun { accepted duplicates refused } } }"
 
 
@@ -129,6 +135,65 @@ async def test_the_desk_shows_the_departments_own_catalogue_and_deliveries(city:
     async with server.client(other) as client:
         assert await client.ask(RUN, id=shown[0]) is None
         assert shown[0] not in json.dumps(await client.ask(DESK, first=100))
+
+
+async def bytes_about(server: City, clerk: Caller, record: dict[str, Any], between: Any) -> list[bytes]:
+    """Everything that a department is answered about one person, without ids, instants and the reference."""
+    report = "... on ImportReport { run { accepted duplicates refused } refused { index error { errorCode message } } }"
+    take = f"""mutation ($records: [RecordInput!]!, $key: UUID!) {{
+        importRecords(records: $records, idempotencyKey: $key) {{ {report} {REFUSAL} }} }}"""
+    other, ref = record | {"evidence": "另一份"}, record["sourceRef"]
+    asked = [
+        (take, {"records": [record]}),
+        (take, {"records": [record, record | {"quantity": -1}, other]}),
+        (CORRECT, {"ref": ref, "record": other, "reason": "录入有误"}),
+        (WITHDRAW, {"ref": ref, "reason": "不应报送"}),
+    ]
+    told = []
+    async with server.client(clerk) as client:
+        for number, (query, values) in enumerate(asked):
+            body = {"query": query, "variables": {**values, "key": str(uuid4())}}
+            told.append((await client.http.post("/graphql", json=body)).content.replace(ref.encode(), b"REF"))
+            if number == 0:
+                await between()
+    return told
+
+
+async def test_r09_every_answer_is_to_the_byte_the_same_whoever_has_joined_declined_or_left(
+    city: Departments, server: City
+) -> None:
+    clerk = await city.clerk()
+    people = {kind: await city.person() for kind in ("member", "declined", "left")}
+    people |= {"never joined": await city.person(joined=False), "unknown": str(uuid4())}
+
+    async def of(kind: str) -> Any:
+        async with city.worker.reading(ANONYMOUS) as unit:
+            values = {"issuer": ISSUER, "subject": people[kind], "role": Role.CITIZEN, "programme": "rongcheng"}
+            return await caller_of(unit.session, **values)
+
+    async def nothing() -> None:
+        return None
+
+    async def decline() -> None:
+        async with server.client(await of("declined")) as phone:
+            records = await phone.ask("{ me { records { edges { node { id } } } } }")
+            [record] = [edge["node"]["id"] for edge in records["records"]["edges"]]
+            assert "at" in await phone.ask(DECLINE, id=record, key=str(uuid4()))
+
+    async def leave() -> None:
+        async with server.client(await of("left")) as phone:
+            assert "at" in await phone.ask(LEAVE, key=str(uuid4()))
+
+    done = {"declined": decline, "left": leave}
+    asked = [bytes_about(server, clerk, city.record(one), done.get(kind, nothing)) for kind, one in people.items()]
+    answers = dict(zip(people, await asyncio.gather(*asked), strict=True))
+    assert [
+        word in told
+        for word, told in zip(
+            (b'"accepted":1', b'"duplicates":1', b"CORRECTED", b"WITHDRAWN"), answers["member"], strict=True
+        )
+    ] == [True] * 4
+    assert answers == dict.fromkeys(people, answers["member"])
 
 
 async def test_the_time_of_an_answer_tells_nothing(city: Departments, server: City) -> None:

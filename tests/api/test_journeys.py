@@ -203,7 +203,7 @@ def test_a_citizen_joins_and_every_point_is_explained(city: City) -> None:
         assert phone.ask("{ me { score { points } } }")["score"] is None
 
 
-def test_somebody_under_18_is_never_scored(city: City) -> None:
+def test_r20_somebody_under_18_is_never_scored(city: City) -> None:
     with city.sign_in("citizen", MINOR) as phone:
         refused = phone.ask(
             f"""mutation ($p: String!, $key: UUID!) {{ enrol(programme: $p,

@@ -92,7 +92,7 @@ async def test_who_joins_agrees_to_each_purpose_and_leaves_with_nothing_kept_but
         assert again["memberships"] == [{"programme": {"code": "weifang"}}]
 
 
-async def test_nobody_under_18_joins(city: City) -> None:
+async def test_r20_nobody_under_18_joins(city: City) -> None:
     async with city.client(await city.caller(Role.CITIZEN, 5)) as phone:
         consents = [{"purpose": "score", "version": 1}]
         refused = await phone.ask(ENROL, programme="weifang", consents=consents, key=key())
@@ -128,7 +128,7 @@ async def test_consent_to_a_score_needs_membership(city: City) -> None:
         assert (await phone.ask(PRESENCE, key=key()))["errorCode"] == "NOT_ALLOWED"
 
 
-async def test_an_officer_looks_up_once_with_the_code_and_the_citizen_sees_it(city: City) -> None:
+async def test_r23_an_officer_looks_up_once_with_the_code_and_the_citizen_sees_it(city: City) -> None:
     citizen, officer = await city.caller(Role.CITIZEN, 3), await city.caller(Role.OFFICER)
     async with city.client(citizen) as phone, city.client(officer) as desk:
         shown = {"key": key()}

@@ -81,7 +81,7 @@ async def test_a_partners_code_is_on_its_holders_phone_only(city: City) -> None:
     assert sales == ["TALK-7", None, None]
 
 
-async def test_a_product_on_an_old_baseline_is_in_no_list(city: City) -> None:
+async def test_r25_a_product_on_an_old_baseline_is_in_no_list(city: City) -> None:
     lists = f'{{ programme(code: "{city.code}") {{ products {{ code provider {{ products {{ code }} }} }} }} }}'
     mine = "{ me { benefits { product { code } } } }"
     async with city.worker.transaction(ANONYMOUS) as unit:

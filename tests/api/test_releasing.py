@@ -140,6 +140,8 @@ async def test_one_release_from_draft_to_rollback(place: Place) -> None:
         assert [one["band"]["code"] for one in run["bands"]] == ["ENTRY", "A", "AA", "AAA"]
         counts = [run["gaining"], run["losing"], run["unchanged"]]
         counts += [one[name] for one in run["groups"] for name in ("people", "gaining", "losing")]
+        counts += [one[name] for one in run["products"] for name in ("qualifiedBefore", "qualifiedAfter")]
+        counts += [one[name] for one in run["bands"] for name in ("before", "after")]
         assert all(count is None or count >= 10 for count in counts)
         assert {one["product"]["code"] for one in run["products"]} == {one.code for one in place.town.document.products}
         assert any(one["group"].startswith("born ") for one in run["groups"])

@@ -293,7 +293,7 @@ async def test_the_largest_paper_fits_into_one_request(city: City) -> None:
         assert (kept["bytes"], kept["base64"]) == (65_536, content)
 
 
-async def test_a_review_is_decided_by_somebody_else_and_names_the_way_beyond(city: City) -> None:
+async def test_r14_a_review_is_decided_by_somebody_else_and_names_the_way_beyond(city: City) -> None:
     citizen = await city.caller(Role.CITIZEN, 2)
     officers = [await city.caller(Role.OFFICER, 1), await city.caller(Role.OFFICER, 2)]
     approver = await city.caller(Role.APPROVER)

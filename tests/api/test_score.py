@@ -35,7 +35,7 @@ async def asked(city: City, query: str, index: int = EVERYTHING, **variables: An
 
 
 @pytest.mark.parametrize("index", [EVERYTHING, CONTESTABLE, 8, 9])
-async def test_base_lines_and_clamp_are_the_points(city: City, index: int) -> None:
+async def test_r08_base_lines_and_clamp_are_the_points(city: City, index: int) -> None:
     score = (await asked(city, SCORE, index))["score"]
     assert score["ruleSet"]["basePoints"] + sum(line["points"] for line in score["lines"]) == score["points"]
     assert sum(field["points"] for field in score["fields"]) == sum(

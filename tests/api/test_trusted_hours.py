@@ -79,7 +79,7 @@ async def test_attendance_by_hand_takes_two_organisers_and_keeps_its_history(cit
         ]
 
 
-async def test_the_office_decides_about_what_bears_a_signal_without_a_name(city: City) -> None:
+async def test_r04_the_office_decides_about_what_bears_a_signal_without_a_name(city: City) -> None:
     await set_clock(city, timedelta())
     event = await open_event(city)
     check_in = f"""mutation ($code: String!, $key: UUID!) {{

@@ -92,7 +92,8 @@ _AGES = st.one_of(
     st.integers(0, 40),
     st.integers(0, 300),
     st.integers(0, 800),
-    st.sampled_from((0, 1, 30, 31, 364, 365, 366, 729, 730, 731, 1825, 1826, 1827)),
+    st.sampled_from((0, 1, 30, 31, 364, 365, 366, 729, 730, 731)),
+    st.sampled_from((1825, 1826, 1827, 1900)),
 )
 _GAPS = st.one_of(st.just(0), st.integers(0, 60), st.integers(0, 60), st.none())
 _QUANTITIES = st.one_of(

@@ -171,7 +171,7 @@ def test_a_gate_of_points_lies_within_the_hours_of_a_volunteer(programme: Progra
     assert any(rules.base_points < gate <= reach for gate in gates)
 
 
-def test_some_way_of_each_general_product_asks_for_no_score_and_no_strength(programme: ProgrammeDocument) -> None:
+def test_r15_some_way_of_each_general_product_asks_for_no_score_and_no_strength(programme: ProgrammeDocument) -> None:
     for product in programme.products:
         if product.field == "general":
             assert any(all(one.kind not in SCORE_CONDITIONS for one in way) for way in product.ways)

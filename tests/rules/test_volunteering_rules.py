@@ -391,7 +391,7 @@ def test_a_stretch_begins_where_another_has_ended(others: list[Stretch]) -> None
     ("start", "end", "overlaps"),
     [(0, 1, False), (2, 3, False), (0, 1.25, True), (1.75, 3, True), (1.25, 1.5, True), (0, 3, True)],
 )
-def test_finished_stretches_share_no_minute(start: float, end: float, overlaps: bool) -> None:
+def test_r17_finished_stretches_share_no_minute(start: float, end: float, overlaps: bool) -> None:
     own = stretch(start, None, status="CHECKED_IN", number=2)
     others = [own, stretch(1, 2, at=8), stretch(1, 2, status="REJECTED", number=3), stretch(0, None, number=4)]
     if overlaps:

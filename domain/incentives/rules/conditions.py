@@ -52,21 +52,56 @@ _NO_GRADE = words("不显示等级", "no grade shown")
 
 def judge(condition: Condition, way: int, product: Product, rules: Rules, standing: Standing) -> ConditionResult:
     """One written condition of a way against the citizen's standing."""
+    met = meets(condition, product, rules, standing)
     match condition:
         case MinPoints() | MinGrade():
-            return _judge_gate(condition, way, product, rules, standing)
+            return _judge_gate(condition, way, met, product, rules, standing)
         case MinFieldPoints():
-            return _judge_field(condition, way, rules, standing)
+            return _judge_field(condition, way, met, rules, standing)
         case MinVolunteerHours():
-            return _judge_hours(condition, way, rules, standing)
+            return _judge_hours(condition, way, met, rules, standing)
         case MinStars():
-            return _judge_stars(condition, way, rules, standing)
+            return _judge_stars(condition, way, met, rules, standing)
         case GroupMember():
-            return _judge_group(condition, way, rules, standing)
+            return _judge_group(condition, way, met, rules)
         case Age():
-            return _judge_age(condition, way, rules, standing)
+            return _judge_age(condition, way, met, rules, standing)
         case _:
-            return _judge_residence(condition, way, rules, standing)
+            return _judge_residence(condition, way, met, rules, standing)
+
+
+def meets(condition: Condition, product: Product, rules: Rules, standing: Standing) -> bool:
+    """Whether one written condition is met: all of a judgement but its words."""
+    scored = standing.points is not None
+    match condition:
+        case MinPoints():
+            return scored and standing.gate_points[product.field] >= condition.points
+        case MinGrade():
+            return scored and standing.gate_points[product.field] >= rules.band(condition.band).min_points
+        case MinFieldPoints():
+            return scored and standing.field_points.get(condition.field, 0) >= condition.points
+        case MinVolunteerHours():
+            return _hours_x100(condition, standing) >= condition.hours * 100
+        case MinStars():
+            return stars_of(rules.stars_hours, standing.hours_total_x100) >= condition.stars
+        case GroupMember():
+            return condition.group in standing.groups
+        case Age():
+            return _has_age(condition, standing.age)
+        case _:
+            return standing.registration in condition.registrations
+
+
+def _hours_x100(condition: MinVolunteerHours, standing: Standing) -> int:
+    ever = condition.within is Window.PROGRAMME
+    return standing.hours_total_x100 if ever else standing.hours_year_x100
+
+
+def _has_age(condition: Age, age: int | None) -> bool:
+    if age is None:
+        return False
+    above = condition.minimum is None or age >= condition.minimum
+    return above and (condition.maximum is None or age <= condition.maximum)
 
 
 def implied(product: Product, way: int, standing: Standing) -> tuple[ConditionResult, ...]:
@@ -84,7 +119,7 @@ def implied(product: Product, way: int, standing: Standing) -> tuple[ConditionRe
 
 
 def _judge_gate(
-    condition: MinPoints | MinGrade, way: int, product: Product, rules: Rules, standing: Standing
+    condition: MinPoints | MinGrade, way: int, met: bool, product: Product, rules: Rules, standing: Standing
 ) -> ConditionResult:
     """Gates compare gate points: all merits, and only the demerits of the product's own field."""
     required = required_words(condition, rules)
@@ -102,7 +137,7 @@ def _judge_gate(
         kind=condition.kind,
         required=required,
         actual=actual,
-        met=gate >= needed,
+        met=met,
         missing=_missing(needed - gate),
         unit=POINTS,
         sentence=sentence if gate == standing.points else _because(sentence, product, standing.points),
@@ -137,7 +172,7 @@ def _because(sentence: Words, product: Product, points: int) -> Words:
     )
 
 
-def _judge_field(condition: MinFieldPoints, way: int, rules: Rules, standing: Standing) -> ConditionResult:
+def _judge_field(condition: MinFieldPoints, way: int, met: bool, rules: Rules, standing: Standing) -> ConditionResult:
     required = required_words(condition, rules)
     if standing.points is None:
         return _unscored(condition, way, required)
@@ -148,7 +183,7 @@ def _judge_field(condition: MinFieldPoints, way: int, rules: Rules, standing: St
         kind=condition.kind,
         required=required,
         actual=number(has),
-        met=has >= condition.points,
+        met=met,
         missing=_missing(condition.points - has),
         unit=POINTS,
         sentence=words(
@@ -158,17 +193,18 @@ def _judge_field(condition: MinFieldPoints, way: int, rules: Rules, standing: St
     )
 
 
-def _judge_hours(condition: MinVolunteerHours, way: int, rules: Rules, standing: Standing) -> ConditionResult:
-    ever = condition.within is Window.PROGRAMME
-    has_x100 = standing.hours_total_x100 if ever else standing.hours_year_x100
+def _judge_hours(
+    condition: MinVolunteerHours, way: int, met: bool, rules: Rules, standing: Standing
+) -> ConditionResult:
+    has_x100 = _hours_x100(condition, standing)
     has = hours_text(has_x100)
-    when = words("累计", "in all") if ever else words("今年", "this year")
+    when = words("累计", "in all") if condition.within is Window.PROGRAMME else words("今年", "this year")
     return ConditionResult(
         way=way,
         kind=condition.kind,
         required=required_words(condition, rules),
         actual=words(has, has),
-        met=has_x100 >= condition.hours * 100,
+        met=met,
         missing=_missing_hours(condition.hours * 100 - has_x100),
         unit=HOURS,
         sentence=words(
@@ -178,7 +214,7 @@ def _judge_hours(condition: MinVolunteerHours, way: int, rules: Rules, standing:
     )
 
 
-def _judge_stars(condition: MinStars, way: int, rules: Rules, standing: Standing) -> ConditionResult:
+def _judge_stars(condition: MinStars, way: int, met: bool, rules: Rules, standing: Standing) -> ConditionResult:
     stars = stars_of(rules.stars_hours, standing.hours_total_x100)
     threshold = rules.stars_hours[condition.stars - 1]
     return ConditionResult(
@@ -186,7 +222,7 @@ def _judge_stars(condition: MinStars, way: int, rules: Rules, standing: Standing
         kind=condition.kind,
         required=required_words(condition, rules),
         actual=number(stars),
-        met=stars >= condition.stars,
+        met=met,
         missing=_missing_hours(threshold * 100 - standing.hours_total_x100),
         unit=HOURS,
         sentence=words(
@@ -196,9 +232,8 @@ def _judge_stars(condition: MinStars, way: int, rules: Rules, standing: Standing
     )
 
 
-def _judge_group(condition: GroupMember, way: int, rules: Rules, standing: Standing) -> ConditionResult:
+def _judge_group(condition: GroupMember, way: int, met: bool, rules: Rules) -> ConditionResult:
     group = rules.group(condition.group)
-    met = condition.group in standing.groups
     return ConditionResult(
         way=way,
         kind=condition.kind,
@@ -214,29 +249,27 @@ def _judge_group(condition: GroupMember, way: int, rules: Rules, standing: Stand
     )
 
 
-def _judge_age(condition: Age, way: int, rules: Rules, standing: Standing) -> ConditionResult:
+def _judge_age(condition: Age, way: int, met: bool, rules: Rules, standing: Standing) -> ConditionResult:
     age = standing.age
-    above = condition.minimum is None or (age is not None and age >= condition.minimum)
-    below = condition.maximum is None or (age is not None and age <= condition.maximum)
     required = required_words(condition, rules)
     return ConditionResult(
         way=way,
         kind=condition.kind,
         required=required,
         actual=NONE if age is None else number(age),
-        met=age is not None and above and below,
+        met=met,
         sentence=words(f"面向{required.zh}的市民。", f"For citizens aged {required.en}."),
     )
 
 
-def _judge_residence(condition: Residence, way: int, rules: Rules, standing: Standing) -> ConditionResult:
+def _judge_residence(condition: Residence, way: int, met: bool, rules: Rules, standing: Standing) -> ConditionResult:
     required = required_words(condition, rules)
     return ConditionResult(
         way=way,
         kind=condition.kind,
         required=required,
         actual=NONE if standing.registration is None else REGISTRATIONS[standing.registration],
-        met=standing.registration in condition.registrations,
+        met=met,
         sentence=words(f"面向{required.zh}的市民。", f"For citizens {required.en}."),
     )
 

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from domain.incentives.rules.conditions import ConditionResult, implied, judge
+from domain.incentives.rules.conditions import ConditionResult, implied, judge, meets
 from domain.incentives.rules.standing import Rules, Standing, allowance_window, budget_window
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.terms import ConditionKind, ConsentPurpose
@@ -101,8 +101,7 @@ def meets_a_way(product: Product, rules: Rules, standing: Standing) -> bool:
     The same judgement without its words: for a whole population these would take most of the time.
     """
     return ConsentPurpose.BENEFITS in standing.consents and any(
-        all(judge(condition, number, product, rules, standing).met for condition in way)
-        for number, way in enumerate(product.ways or ((),), start=1)
+        all(meets(condition, product, rules, standing) for condition in way) for way in product.ways or ((),)
     )
 
 

@@ -16,7 +16,7 @@ from domain.consent.actions import whose
 from domain.errors import AlreadyDecided, ConsentRequired, NotAllowed, RuleRefused
 from domain.people import queries
 from domain.people.queries import NewCitizen, dwellings
-from domain.people.rules import ADULT, age_on, cohort_of
+from domain.people.rules import check_age, cohort_of
 from domain.values import words
 from domain.vault import Vault
 
@@ -144,8 +144,7 @@ async def _new_citizen(session: AsyncSession, actor: Actor, now: datetime, *, sc
     code, timezone = await queries.programme_place(session, programme_id=programme_id)
     today = now.astimezone(ZoneInfo(timezone)).date()
     person = await _open(session, person_id)
-    if age_on(person.birth_date, today) < ADULT:
-        raise RuleRefused(_UNDER_AGE, rule_source="R20")
+    check_age(person.birth_date, today)
     vault: Vault = session.info["vault"]
     return NewCitizen(
         identity_digest=vault.digest("citizen", code, person.identity_ref),
@@ -192,10 +191,6 @@ _NO_CONSENT = words(
 )
 _JOINED = words("您已加入本项目,无需再次加入。", "You have joined this programme already; nothing more is needed.")
 _JOIN_FIRST = words("您尚未加入本项目。请先加入。", "You have not joined this programme. Please join first.")
-_UNDER_AGE = words(
-    "未满 18 周岁不计分,也不能加入;志愿服务不受影响。年满 18 周岁后即可加入。",
-    "Nobody under 18 is scored, so you cannot join yet; volunteering is open to you. You may join at 18.",
-)
 _UNKNOWN_AGE = words(
     "登录服务没有提供出生日期,无法确认年满 18 周岁。请在登录服务补充后重试。",
     "Your sign-in did not tell a birth date, so we cannot see that you are 18. Add it there and sign in again.",

@@ -95,6 +95,7 @@ def check_product(product: Product, around: Surroundings, place: Place) -> None:
     _check_shape(product.shape, place.at("shape"))
     _check_priority(product, place)
     _check_provider(product, around, place)
+    _check_loan(product, place.at("redeemed_by"))
     _check_partner_codes(product, place.at("partner_codes"))
     _check_ways(product, around, place.at("ways"))
     _check_title(product, around, place.at("title"))
@@ -188,6 +189,12 @@ def _check_provider(product: Product, around: Surroundings, place: Place) -> Non
         place.at("account_kind").refuse(FORM, "an ACCOUNT product names its account, a COUNTER product none.")
     if product.answer_days < 1:
         place.at("answer_days").refuse(RANGE, "a provider needs at least one day to answer. Correct it.")
+
+
+def _check_loan(product: Product, place: Place) -> None:
+    """Better terms of a loan are shown by the citizen at the counter; a claim would tell a lender who qualifies."""
+    if isinstance(product.shape, TermsUplift) and product.redeemed_by != RedeemPath.COUNTER:
+        place.refuse("R11", f"a lender would be sent names: {why('R11')}. Use COUNTER: the citizen carries the code.")
 
 
 def _check_partner_codes(product: Product, place: Place) -> None:

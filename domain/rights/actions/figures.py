@@ -36,11 +36,13 @@ class Counted:
 
     never_used: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    recorded: int = 0
 
     def add(self, other: "Counted") -> None:
         """One part more."""
         self.never_used.update(other.never_used)
         self.records += other.records
+        self.recorded += other.recorded
 
 
 async def queue_figures(session: AsyncSession, now: datetime, *, programme_id: int) -> None:
@@ -67,7 +69,9 @@ async def count_part(session: AsyncSession, now: datetime, *, programme_id: int,
             for product in products:
                 if (citizen, product.code) not in used and qualifies(product, catalogue, standing):
                     sums.never_used[product.code] += 1
-        sums.records += await queries.records(session, citizens=numbers, year=year)
+        came_in = await queries.records(session, citizens=numbers, year=year)
+        sums.records += came_in.records
+        sums.recorded += came_in.people
     return sums
 
 
@@ -81,6 +85,7 @@ async def note_figures(session: AsyncSession, now: datetime, *, programme_id: in
     figures = Figures(
         **people._mapping,
         records=counted.records,
+        recorded=counted.recorded,
         beneficiaries=max(users.get(None, 0), before.beneficiaries or 0),
         redemptions=sum(one.redemptions for one in sales),
         relief_fen=int(sum(one.relief_fen for one in sales)),
@@ -99,12 +104,17 @@ def _by_product(
         ProductFigures(
             code=code,
             beneficiaries=max(users.get(code, 0), earlier.get(code, 0)),
-            redemptions=sales[code].redemptions if code in sales else 0,
-            relief_fen=int(sales[code].relief_fen) if code in sales else 0,
             eligible_never_used=never_used.get(code),
+            **_sales_of(sales.get(code)),
         )
         for code in sorted(never_used.keys() | sales.keys() | earlier.keys())
     )
+
+
+def _sales_of(row: Any) -> dict[str, int]:
+    """The sums over a product's sales; zeros where there were none."""
+    sums = ("redemptions", "relief_fen", "deposits_fen", "largest_fen")
+    return {name: 0 if row is None else int(getattr(row, name)) for name in sums}
 
 
 async def _year(session: AsyncSession, now: datetime, programme_id: int) -> tuple[Year, date]:

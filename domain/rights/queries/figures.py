@@ -26,7 +26,7 @@ _USED = text("""
     WHERE c.id = ANY (CAST(:citizens AS integer[]))
 """)
 _RECORDS = text("""
-    SELECT count(*) FROM credit_record AS r
+    SELECT count(*) AS records, count(DISTINCT r.citizen_id) AS people FROM credit_record AS r
     WHERE r.citizen_id = ANY (CAST(:citizens AS integer[]))
       AND r.recorded_at >= :since AND r.recorded_at < :until
 """)
@@ -41,6 +41,9 @@ _PEOPLE = text("""
         (SELECT coalesce(sum(s.minutes), 0) / 60 FROM service AS s
             WHERE s.programme_id = :programme AND s.status IN ('CONFIRMED', 'CORRECTED')
               AND s.started_at >= :since AND s.started_at < :until) AS volunteer_hours,
+        (SELECT count(DISTINCT s.volunteer_id) FROM service AS s
+            WHERE s.programme_id = :programme AND s.status IN ('CONFIRMED', 'CORRECTED') AND s.minutes > 0
+              AND s.started_at >= :since AND s.started_at < :until) AS serving,
         (SELECT count(*) FROM objection AS o
             WHERE o.programme_id = :programme AND o.opened_at >= :since AND o.opened_at < :until) AS objections_opened,
         (SELECT count(*) FROM objection AS o
@@ -53,18 +56,23 @@ _PEOPLE = text("""
 # Relief is money where the shape's is, or else what the city owes for it; a deposit is waived and a bill deferred,
 # which is no money given.
 _SALES = text("""
-    SELECT r.product_code, count(*) AS redemptions,
-        coalesce(sum(CASE p.content #>> '{shape,kind}'
-            WHEN 'PayRatio' THEN r.relief WHEN 'AmountOff' THEN r.relief
-            WHEN 'DepositWaiver' THEN 0 WHEN 'PayLater' THEN 0
-            ELSE r.owed_fen END), 0) AS relief_fen,
-        coalesce(sum(r.relief) FILTER (WHERE p.content #>> '{shape,kind}' = 'DepositWaiver'), 0) AS deposits_fen
-    FROM redemption AS r
-    JOIN product AS p ON p.id = r.product_id
-    WHERE r.programme_id = :programme
-      AND r.status NOT IN ('CLAIM_SENT', 'REVERSED', 'REFUSED', 'EXPIRED')
-      AND r.at >= :since AND r.at < :until
-    GROUP BY r.product_code
+    SELECT s.product_code, count(*) AS redemptions, coalesce(sum(s.relief_fen), 0) AS relief_fen,
+        coalesce(sum(s.deposit_fen), 0) AS deposits_fen,
+        coalesce(max(greatest(s.relief_fen, s.deposit_fen)), 0) AS largest_fen
+    FROM (
+        SELECT r.product_code,
+            CASE p.content #>> '{shape,kind}'
+                WHEN 'PayRatio' THEN r.relief WHEN 'AmountOff' THEN r.relief
+                WHEN 'DepositWaiver' THEN 0 WHEN 'PayLater' THEN 0
+                ELSE r.owed_fen END AS relief_fen,
+            CASE WHEN p.content #>> '{shape,kind}' = 'DepositWaiver' THEN r.relief END AS deposit_fen
+        FROM redemption AS r
+        JOIN product AS p ON p.id = r.product_id
+        WHERE r.programme_id = :programme
+          AND r.status NOT IN ('CLAIM_SENT', 'REVERSED', 'REFUSED', 'EXPIRED')
+          AND r.at >= :since AND r.at < :until
+    ) AS s
+    GROUP BY s.product_code
 """)
 _BENEFICIARIES = text("""
     WITH users AS (
@@ -104,10 +112,10 @@ async def used(session: AsyncSession, *, citizens: Sequence[int]) -> set[tuple[i
     return {(row.citizen_id, row.product_code) for row in rows}
 
 
-async def records(session: AsyncSession, *, citizens: Sequence[int], year: Year) -> int:
-    """How many records of these people came in during the year."""
+async def records(session: AsyncSession, *, citizens: Sequence[int], year: Year) -> Row[tuple[Any, ...]]:
+    """How many records of these people came in during the year, and about how many of them."""
     values = {"citizens": list(citizens), "since": year.since, "until": year.until}
-    return int((await session.execute(_RECORDS, params=values)).scalar_one())
+    return (await session.execute(_RECORDS, params=values)).one()
 
 
 async def people(session: AsyncSession, *, programme_id: int, year: Year) -> Row[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """What a programme tells about itself, and what of it everybody may read: nothing from which one can be subtracted."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -8,27 +9,33 @@ from zoneinfo import ZoneInfo
 FEWEST: Final = 10
 STEP: Final = 10
 MONEY_STEP_FEN: Final = 10_000
+# So many times the largest single use is what a sum of money is rounded to.
+USES_IN_A_STEP: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductFigures:
-    """One product, by its code, in one year. Money in fen."""
+    """One product, by its code, in one year. Money in fen; `largest_fen` is the most that one use has come to."""
 
     code: str
     beneficiaries: int | None = None
     redemptions: int | None = None
     relief_fen: int | None = None
+    deposits_fen: int | None = None
+    largest_fen: int | None = None
     eligible_never_used: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """A programme in one year. Money in fen, hours whole."""
+    """A programme in one year. Money in fen, hours whole; `serving` and `recorded` are the people behind a sum."""
 
     participants: int | None = None
     registered_volunteers: int | None = None
     volunteer_hours: int | None = None
+    serving: int | None = None
     records: int | None = None
+    recorded: int | None = None
     beneficiaries: int | None = None
     redemptions: int | None = None
     relief_fen: int | None = None
@@ -63,22 +70,24 @@ def year_of(number: int, zone: ZoneInfo) -> Year:
 
 
 def for_everybody(figures: Figures) -> Figures:
-    """Counts below ten are hidden, the others rounded down to tens; so are sums that rest on fewer than ten people."""
-    some = figures.beneficiaries or 0
-    return replace(
-        figures,
+    """Counts below ten are hidden, the others rounded down to tens; so are sums that rest on fewer than ten people.
+
+    Sums over sales add up what is told of each product, so that nothing is left over for the products that are hidden.
+    """
+    products = tuple(_product(one) for one in figures.by_product)
+    return Figures(
         participants=shown(figures.participants),
         registered_volunteers=shown(figures.registered_volunteers),
-        volunteer_hours=_sum(figures.volunteer_hours, figures.registered_volunteers, STEP),
-        records=_sum(figures.records, figures.participants, STEP),
+        volunteer_hours=_sum(figures.volunteer_hours, figures.serving, STEP),
+        records=_sum(figures.records, figures.recorded, STEP),
         beneficiaries=shown(figures.beneficiaries),
-        redemptions=_sum(figures.redemptions, some, STEP),
-        relief_fen=_sum(figures.relief_fen, some, MONEY_STEP_FEN),
-        deposits_waived_fen=_sum(figures.deposits_waived_fen, some, MONEY_STEP_FEN),
+        redemptions=_together(one.redemptions for one in products),
+        relief_fen=_together(one.relief_fen for one in products),
+        deposits_waived_fen=_together(one.deposits_fen for one in products),
         objections_opened=shown(figures.objections_opened),
         objections_upheld=shown(figures.objections_upheld),
         overdue_decided_for_citizen=shown(figures.overdue_decided_for_citizen),
-        by_product=tuple(_product(one) for one in figures.by_product),
+        by_product=products,
     )
 
 
@@ -88,11 +97,14 @@ def shown(count: int | None) -> int | None:
 
 
 def _product(figures: ProductFigures) -> ProductFigures:
+    """Money in steps of ten of the largest uses: from one day to the next no single one can be read off."""
+    people, step = figures.beneficiaries, max(MONEY_STEP_FEN, USES_IN_A_STEP * (figures.largest_fen or 0))
     return ProductFigures(
         code=figures.code,
-        beneficiaries=shown(figures.beneficiaries),
-        redemptions=_sum(figures.redemptions, figures.beneficiaries, STEP),
-        relief_fen=_sum(figures.relief_fen, figures.beneficiaries, MONEY_STEP_FEN),
+        beneficiaries=shown(people),
+        redemptions=_sum(figures.redemptions, people, STEP),
+        relief_fen=_sum(figures.relief_fen, people, step),
+        deposits_fen=_sum(figures.deposits_fen, people, step),
         eligible_never_used=shown(figures.eligible_never_used),
     )
 
@@ -102,3 +114,9 @@ def _sum(amount: int | None, people: int | None, step: int) -> int | None:
     if amount is None or (people or 0) < FEWEST:
         return None
     return amount // step * step
+
+
+def _together(amounts: Iterable[int | None]) -> int | None:
+    """What is told of all products together; nothing where nothing is told of any."""
+    told = [amount for amount in amounts if amount is not None]
+    return sum(told) if told else None

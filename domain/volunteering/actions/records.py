@@ -128,7 +128,6 @@ async def decline_record(session: AsyncSession, actor: Actor, now: datetime, *, 
     if stored.declined_at is not None:
         raise AlreadyDecided(words("这条记录已不再保留。", "This record is not kept any more."), field="id")
     await records.decline(session, now, record_id=record_id)
-    await audit.record(session, actor, now, action="decline_volunteer_record", about={"record": record_id})
     await idempotency.bind(session, actor, key=key, result={"id": record_id})
     return record_id
 
