@@ -9,6 +9,7 @@ from api.database import Database, WorkerDatabase
 from domain.actor import Role
 from seeds.people import EVERYTHING, NOT_JOINED
 from tests.api.city import City, Client, error_of
+from tests.api.test_benefits import REDEEM, cashier_of, present, terminal
 from tests.api.test_membership import TAKE_BACK, WITHDRAW
 
 PREVIEW = """query ($purpose: String) { me { withdrawalPreview(purpose: $purpose) {
@@ -60,3 +61,25 @@ async def test_who_has_not_joined_has_nothing_to_lose_and_an_unknown_purpose_is_
         assert (shown["ends"], shown["staysOpen"], shown["erased"]) == (set(), [], [])
         path, code = error_of(await phone.answer(PREVIEW, purpose="advertising"))
         assert (path[-1], code) == ("withdrawalPreview", "INVALID_INPUT")
+
+
+async def test_who_has_left_still_sees_what_is_open_and_who_has_looked_and_nobody_else_does(city: City) -> None:
+    seen = """{ me { memberships { joinedOn } redemptions { edges { node { id } } } openObligations { id status dueOn }
+        accessLog { edges { node { purpose } } } } }"""
+    till = city.client(await city.caller(Role.CASHIER, await cashier_of(city, "library-deposit")))
+    async with (
+        city.client(await city.caller(Role.CITIZEN, 2)) as phone,
+        city.client(await city.caller(Role.CITIZEN, 7)) as neighbour,
+        till as shop,
+    ):
+        code = (await present(phone, "library-deposit"))["code"]
+        place = await terminal(shop)
+        await shop.ask(REDEEM, code=code, basis=10_000, ref=None, terminal=place, key=str(uuid4()))
+        before = await phone.ask(seen)
+        assert [one["status"] for one in before["openObligations"]] == ["OPEN"]
+        await phone.ask(WITHDRAW, key=str(uuid4()))
+        assert await phone.ask(seen) == {**before, "memberships": []}
+        found = "query ($id: ID!) { node(id: $id) { id } }"
+        mine = before["openObligations"][0]["id"]
+        assert (await phone.ask(found, id=mine)) == {"id": mine}
+        assert await neighbour.ask(found, id=mine) is None
