@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from api.graphql.assessments import Assessment, assessment_of, rounded
 from api.graphql.context import Context, Info
 from api.graphql.rule_sets import RuleSet, rule_set_of
 from api.graphql.view import Asked, Section
@@ -21,6 +22,9 @@ class Consultation:
     closes_on: date
     comments: int = strawberry.field(description="How many people's comments there are so far.")
     answer: str | None = strawberry.field(description="What the office answers to all of them, when it publishes.")
+    assessment: Assessment | None = strawberry.field(
+        description="What the rules would do to everybody, by the dry run that their approval rests on; null before."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,14 @@ def read_consultations(rows: Any, asked: Asked) -> OfProgrammes:
 
 
 def _consultation(row: Any, context: Context) -> Consultation:
+    known, parts = context.reference.programmes[row["programme"]], row["assessment"]
     return Consultation(
         rule_set=rule_set_of(context, row["rule_set"]),
         opens_on=date.fromisoformat(row["opens_on"]),
         closes_on=date.fromisoformat(row["closes_on"]),
         comments=row["comments"],
         answer=row["answer"],
+        assessment=None if parts is None else rounded(assessment_of(context, known, row["rule_set"], parts)),
     )
 
 

@@ -1,29 +1,26 @@
 """What the office sees of releases: drafts, comments, dry runs with their sums, and budgets to the fen."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
 import strawberry
 
+from api.graphql.assessments import BandShift, GroupShift, ProductShift, assessment_of
 from api.graphql.context import Context, Info
 from api.graphql.products import Product, product_of
 from api.graphql.reference import KnownProgramme
-from api.graphql.rule_sets import Band, RuleSet, rule_set_of
+from api.graphql.rule_sets import RuleSet, rule_set_of
 from api.graphql.types import Amount, Connection, Node, connection
 from api.graphql.view import Asked, Section
 from domain.errors import NotFound
 from domain.incentives.queries import offering
-from domain.incentives.rules import population
-from domain.incentives.rules.population import FEWEST, PARTS, Key, hidden
+from domain.incentives.rules.population import PARTS
 from domain.programmes.queries import releases
-from domain.programmes.rules.sentences import REGISTRATIONS
-from domain.programmes.rules.terms import BudgetUnit, RegistrationKind, Window
-from domain.values import Fragment, Words, words
+from domain.programmes.rules.terms import BudgetUnit, Window
+from domain.values import Fragment, words
 
-_COHORT_YEARS = 5
 _UNITS = {BudgetUnit.FEN.value: words("分(人民币)", "fen"), BudgetUnit.PIECES.value: words("份", "pieces")}
 
 
@@ -33,28 +30,6 @@ class JobStatus(Enum):
     RUNNING = "RUNNING"
     DONE = "DONE"
     FAILED = "FAILED"
-
-
-@strawberry.type(description="How many meet a product's conditions by the rules in force, and by the draft.")
-class ProductShift:
-    product: Product
-    qualified_before: int | None
-    qualified_after: int | None
-
-
-@strawberry.type(description="How many stand in a band by the rules in force, and by the draft.")
-class BandShift:
-    band: Band
-    before: int | None
-    after: int | None
-
-
-@strawberry.type(description="What the draft does to people of five years of birth, or of one kind of registration.")
-class GroupShift:
-    group: str
-    people: int | None
-    gaining: int | None
-    losing: int | None
 
 
 @strawberry.type(
@@ -136,70 +111,21 @@ def read_dry_run(row: Any, asked: Asked) -> DryRun | None:
         return None
     context, done = asked.context, row["status"] == "DONE"
     known = context.reference.programmes[asked.subject.programme or 0]
-    sums = population.added(row["parts"])
-    changes = hidden([sums[(one,)] for one in (population.GAINING, population.LOSING, population.UNCHANGED)])
-    gaining, losing, unchanged = changes if done else (None, None, None)
+    found = assessment_of(context, known, row["rule_set"], row["parts"] if done else [])
     return DryRun(
         id=context.seal("dry_run", row["id"]),
         version=row["version"],
         status=JobStatus(row["status"]),
         done_percent=100 if done else len(row["parts"]) * 100 // (PARTS + 1),
-        people=_few(sums[(population.PEOPLE,)]) if done else None,
-        gaining=gaining,
-        losing=losing,
-        unchanged=unchanged,
-        products=_products(context, known, sums) if done else [],
-        bands=_bands(context, row["rule_set"], known, sums) if done else [],
-        groups=[*_groups(context, "cohort", sums), *_groups(context, "registration", sums)] if done else [],
+        people=found.people,
+        gaining=found.gaining,
+        losing=found.losing,
+        unchanged=found.unchanged,
+        products=found.products if done else [],
+        bands=found.bands if done else [],
+        groups=found.groups,
         problems=row["problems"],
     )
-
-
-def _few(count: int) -> int | None:
-    return None if count < FEWEST else count
-
-
-def _products(context: Context, known: KnownProgramme, sums: Counter[Key]) -> list[ProductShift]:
-    return [
-        ProductShift(
-            product=product_of(context, one.id),
-            qualified_before=_few(sums["product", one.document.code, "before"]),
-            qualified_after=_few(sums["product", one.document.code, "after"]),
-        )
-        for one in known.products
-    ]
-
-
-def _bands(context: Context, rule_set_id: int, known: KnownProgramme, sums: Counter[Key]) -> list[BandShift]:
-    """The bands of the draft, and after them those that only earlier rules had."""
-    bands: dict[str, Band] = {}
-    for number in (rule_set_id, *(one.id for one in reversed(known.rule_sets))):
-        bands = {one.code: one for one in rule_set_of(context, number).bands} | bands
-    met = {key[2] for key in sums if key[0] == "band"} | {one.code for one in rule_set_of(context, rule_set_id).bands}
-    codes = [code for code in bands if code in met]
-    before = hidden([sums["band", "before", code] for code in codes])
-    after = hidden([sums["band", "after", code] for code in codes])
-    shifts = zip(codes, before, after, strict=True)
-    return [BandShift(band=bands[code], before=old, after=new) for code, old, new in shifts]
-
-
-def _groups(context: Context, kind: str, sums: Counter[Key]) -> list[GroupShift]:
-    values = sorted({key[1] for key in sums if key[0] == kind})
-    columns: Sequence[Sequence[int | None]] = [
-        hidden([sums[kind, value, one] for value in values])
-        for one in (population.PEOPLE, population.GAINING, population.LOSING)
-    ]
-    return [
-        GroupShift(group=context.speak(_group(kind, value)), people=people, gaining=gaining, losing=losing)
-        for value, people, gaining, losing in zip(values, *columns, strict=True)
-    ]
-
-
-def _group(kind: str, value: str) -> Words:
-    if kind == "registration":
-        return REGISTRATIONS[RegistrationKind(value)]
-    last = int(value) + _COHORT_YEARS - 1
-    return words(f"{value}–{last} 年出生", f"born {value}–{last}")
 
 
 def budget_line_of(row: Mapping[str, Any], context: Context) -> BudgetLine:

@@ -44,7 +44,9 @@ START = f"""mutation ($version: Int!, $key: UUID!) {{ startDryRun(version: $vers
 OFFICE_RUN = f"query ($id: ID!) {{ office {{ dryRun(id: $id) {{ {DRY_RUN} }} }} }}"
 CONSULTATIONS = """query ($code: String!) { programme(code: $code) {
     ruleSet { version } ruleSets { version status }
-    consultations { ruleSet { id version status } opensOn closesOn comments answer } } }"""
+    consultations { ruleSet { id version status } opensOn closesOn comments answer
+        assessment { people gaining losing unchanged products { product { code } qualifiedBefore qualifiedAfter }
+            bands { band { code } before after } groups { group people gaining losing } } } } }"""
 COMMENTS = """query ($version: Int!) { office { ruleComments(version: $version) { edges { node { text } } } } }"""
 
 
@@ -126,6 +128,7 @@ async def test_one_release_from_draft_to_rollback(place: Place) -> None:
                 "closesOn": until,
                 "comments": 1,
                 "answer": None,
+                "assessment": None,
             }
         ]
         edges = (await officer.ask(COMMENTS, version=2))["ruleComments"]["edges"]
@@ -163,6 +166,13 @@ async def test_one_release_from_draft_to_rollback(place: Place) -> None:
         await place.town.wait(DAY)
         told = await nobody.ask(CONSULTATIONS, code=code)
         assert (told["ruleSet"], told["consultations"][0]["answer"]) == ({"version": 2}, "老人另有途径。")
+        public = told["consultations"][0]["assessment"]
+        assert (public["people"], [one["band"]["code"] for one in public["bands"]]) == (40, ["ENTRY", "A", "AA", "AAA"])
+        rounded = [public[name] for name in ("gaining", "losing", "unchanged")]
+        rounded += [one[name] for one in public["groups"] for name in ("people", "gaining", "losing")]
+        rounded += [one[name] for one in public["products"] for name in ("qualifiedBefore", "qualifiedAfter")]
+        rounded += [one[name] for one in public["bands"] for name in ("before", "after")]
+        assert rounded == [None if count is None else count // 10 * 10 for count in counts]
         rolled = await place.change(approver, ROLL_BACK, reason="市民认为过严")
         assert (rolled["version"], rolled["status"], rolled["effectiveFrom"]) == (
             3,

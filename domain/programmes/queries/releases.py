@@ -201,7 +201,8 @@ def consultations_fragment() -> Fragment:
     return Fragment(
         sql="""
         SELECT coalesce(json_agg(json_build_object('programme', r.programme_id, 'rule_set', r.id,
-            'opens_on', c.opens_on, 'closes_on', c.closes_on, 'comments', c.comments, 'answer', c.answer)
+            'opens_on', c.opens_on, 'closes_on', c.closes_on, 'comments', c.comments, 'answer', c.answer,
+            'assessment', (SELECT json_agg(p.counts) FROM dry_run_part AS p WHERE p.dry_run_id = r.assessment_id))
             ORDER BY r.programme_id, r.version DESC), '[]')
         FROM consultation AS c
         JOIN rule_set AS r ON r.id = c.rule_set_id
