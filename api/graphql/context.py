@@ -17,6 +17,7 @@ from domain.actor import OFFICE_ROLES, Caller, Role
 from domain.errors import NotAllowed
 from domain.values import Language, Words, words
 from domain.vault import Vault
+from domain.volunteering.actions.looks import note_looks
 
 if TYPE_CHECKING:
     from api.graphql.view import View
@@ -43,6 +44,8 @@ class Context:
     codes: list[str] = field(default_factory=list)
     # What the root fields have loaded, by response path without list positions; see view.py.
     loaded: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    # Volunteers whom a list has shown to somebody else: each of them will know.
+    shown: set[int] = field(default_factory=set)
     _reference: Reference | None = None
     _now: datetime | None = None
 
@@ -64,6 +67,13 @@ class Context:
         if self._now is None:
             raise RuntimeError("no transaction has been opened in this request")
         return self._now
+
+    async def note_looks(self, unit: Unit) -> None:
+        """Writes down, for the volunteers who were shown, who has read about them."""
+        if self.shown:
+            known = self.programme(unit)
+            midnight = known.begins(known.today(unit.now))
+            await note_looks(unit.session, unit.now, midnight=midnight, shown=self.shown)
 
     @asynccontextmanager
     async def reading(self, programme: str | None = None) -> AsyncIterator[Unit]:

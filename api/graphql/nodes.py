@@ -78,7 +78,8 @@ class NodeQuery:
 async def _find(info: Info, text: str) -> Node | None:
     context = info.context
     kind, key = ids.opened(context.vault, text)
-    async with context.reading() as unit:
+    # Kept, since a look at a volunteer is written down for them.
+    async with context.transaction() as unit:
         if kind in PUBLISHED:
             if kind == "programme":
                 await context.view.load_below(info, unit, "Programme")
@@ -87,6 +88,7 @@ async def _find(info: Info, text: str) -> Node | None:
             raise NotFound
         type_name = LOADED[kind]
         found: Node | None = await context.view.load(info, unit, type_name, key=key)
+        await context.note_looks(unit)
         return found
 
 

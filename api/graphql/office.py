@@ -31,6 +31,8 @@ SECTIONS = (OFFICE,)
 class OfficeQuery:
     @strawberry.field(description="The office of the signed-in officer's or approver's programme.")
     async def office(self, info: Info) -> Office | None:
-        async with info.context.reading() as unit:
+        # Kept, since a look at a list is written down for those on it.
+        async with info.context.transaction() as unit:
             office: Office | None = await info.context.view.load(info, unit, "Office")
+            await info.context.note_looks(unit)
             return office

@@ -119,6 +119,7 @@ class ConfirmedServices:
 def participant_of(shape: Any, context: Context) -> Participant:
     """A volunteer as an organiser may know them; the office judges a stretch by its number, without a name."""
     named = context.caller.role is Role.ORGANISER
+    context.shown.add(shape["id"])
     return Participant(
         volunteer_number=shape["number"],
         call_name=(unsealed(context, "call_name", shape["key"], shape["call_name"]) or "") if named else "",
@@ -248,6 +249,8 @@ NODES = {"organiser_event": "OrganiserEvent", "organiser_service": "OrganiserSer
 class OrganiserQuery:
     @strawberry.field(description="The desk of the signed-in organiser's organisation.")
     async def organiser(self, info: Info) -> OrganiserDesk | None:
-        async with info.context.reading() as unit:
+        # Kept, since a look at a list is written down for those on it.
+        async with info.context.transaction() as unit:
             desk: OrganiserDesk | None = await info.context.view.load(info, unit, "OrganiserDesk")
+            await info.context.note_looks(unit)
             return desk

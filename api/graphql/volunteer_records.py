@@ -11,6 +11,7 @@ from api.graphql.context import Context, Info
 from api.graphql.errors import UserError
 from api.graphql.types import Connection, Node, connection, instant
 from api.graphql.view import Asked, Section
+from domain.actor import Role
 from domain.errors import NotFound
 from domain.values import Fragment, Words
 from domain.volunteering import actions
@@ -57,6 +58,8 @@ VolunteerRecordResult: TypeAlias = Annotated[VolunteerRecord | UserError, strawb
 
 def record_of(shape: Any, context: Context) -> VolunteerRecord:
     """A record for its volunteer, or for the organisation that recorded it; without content once there is no key."""
+    if context.caller.role is Role.ORGANISER:
+        context.shown.add(shape["volunteer"])
     content = Content(title="", text=None, minutes=None, body=None)
     if shape["content"] is not None and shape["key"] is not None:
         sealed = base64.b64decode(shape["content"])

@@ -58,7 +58,7 @@ _PAGE = text("""
 # r: the record, v: its volunteer, o: who recorded it.
 _RECORD = """json_build_object(
         'id', r.id, 'kind', r.kind, 'on', r.dated_on, 'organisation', o.name, 'corrected_at', r.corrected_at,
-        'number', v.number, 'minor', coalesce(v.minor_until > :today, false),
+        'volunteer', v.id, 'number', v.number, 'minor', coalesce(v.minor_until > :today, false),
         'key', encode(v.wrapped_key, 'base64'), 'call_name', encode(v.sealed_call_name, 'base64'),
         'content', encode(r.sealed_content, 'base64'))"""
 _FROM = """FROM volunteer_record AS r

@@ -30,8 +30,8 @@ _OWN_SERVICE: Final = f"""json_build_object(
         'status', s.status, 'confirm_by', s.confirm_by, 'source_id', s.organisation_id, 'ref_hash', s.ref_hash,
         'key', encode(v.wrapped_key, 'base64'), 'reason', encode(s.sealed_reason, 'base64'))"""
 _PARTICIPANT: Final = """json_build_object(
-        'number', v.number, 'key', encode(v.wrapped_key, 'base64'), 'call_name', encode(v.sealed_call_name, 'base64'),
-        'minor', coalesce(v.minor_until > :today, false))"""
+        'id', v.id, 'number', v.number, 'key', encode(v.wrapped_key, 'base64'),
+        'call_name', encode(v.sealed_call_name, 'base64'), 'minor', coalesce(v.minor_until > :today, false))"""
 _DESK_SERVICE: Final = f"""json_build_object(
         'id', s.id, 'participant', {_PARTICIPANT}, 'event', {_EVENT}, 'started_at', s.started_at,
         'ended_at', s.ended_at, 'minutes', s.minutes, 'status', s.status, 'entered_by', s.entered_by,

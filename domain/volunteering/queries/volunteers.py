@@ -1,5 +1,6 @@
 """SQL over volunteers: who is registered, under which number and sealed name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -29,6 +30,7 @@ _RENEW = text("""
     WHERE id = :volunteer
 """)
 _LEAVE = text("UPDATE volunteer SET left_at = :now WHERE id = :volunteer AND left_at IS NULL")
+_NOTE_LOOKS = text("SELECT note_desk_looks(CAST(:volunteers AS bigint[]), :since, :now)")
 _ACT_AS = text("SELECT set_config('app.volunteer', CAST(CAST(:volunteer AS bigint) AS text), true)")
 _ADD_GUARDIAN_CODE = text("""
     INSERT INTO guardian_code (person_id, programme_id, code_mac, created_at, expires_at)
@@ -103,6 +105,11 @@ async def renew(session: AsyncSession, *, volunteer_id: int, sealed: Sealed) -> 
 async def leave(session: AsyncSession, now: datetime, *, volunteer_id: int) -> None:
     """Ends a registration; the number stays, for coming back."""
     await session.execute(_LEAVE, {"volunteer": volunteer_id, "now": now})
+
+
+async def note_looks(session: AsyncSession, now: datetime, *, since: datetime, volunteers: Sequence[int]) -> None:
+    """Notes who has read about these volunteers, unless they have done so since an instant."""
+    await session.execute(_NOTE_LOOKS, {"volunteers": list(volunteers), "since": since, "now": now})
 
 
 async def act_as(session: AsyncSession, *, volunteer_id: int) -> None:
