@@ -151,7 +151,7 @@ MUTATIONS: Final[Mapping[str, Roles]] = {
     "resumeProduct": APPROVER,
     "offerProduct": OFFICER,
     "confirmBaseline": OFFICER,
-    "addBudget": APPROVER,
+    "addBudget": OFFICE,
 }
 
 SUBSCRIPTIONS: Final[Mapping[str, Roles]] = {
@@ -227,6 +227,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "ScanAnswer": SHOP,
     "Office": OFFICE,
     "BudgetLine": OFFICE,
+    "BudgetAddition": OFFICE,
     "DryRun": OFFICE,
     "Assessment": EVERYONE,
     "ProductShift": EVERYONE,

@@ -73,7 +73,8 @@ class ProductsMutation:
         return await _change(info.context, offering.confirm_baseline, product_id=number, key=idempotency_key)
 
     @strawberry.mutation(
-        description="Adds to the budget of the present window, in its unit, on a decision that is named."
+        description="Adds to the budget of the present window, in its unit, on a decision that is named: one person of "
+        "the office puts it forward, and the same request by an approver who is somebody else adds the money."
     )
     async def add_budget(
         self, info: Info, product_id: strawberry.ID, amount: Amount, decision_ref: str, idempotency_key: UUID

@@ -50,6 +50,13 @@ class DryRun(Node):
     problems: list[str]
 
 
+@strawberry.type(description="More money on a decision, put forward and waiting for a second person.")
+class BudgetAddition:
+    decision_ref: str
+    amount: Amount
+    at: datetime
+
+
 @strawberry.type(description="The budget of one product in one window, exactly.")
 class BudgetLine(Node):
     product: Product
@@ -59,6 +66,7 @@ class BudgetLine(Node):
     spent: Amount
     remaining: Amount
     window: Window
+    waiting: list[BudgetAddition] = strawberry.field(description="What was put forward for it and is not approved yet.")
 
 
 @strawberry.type(description="What somebody has said about drafted rules. Nobody is told who.")
@@ -142,6 +150,12 @@ def budget_line_of(row: Mapping[str, Any], context: Context) -> BudgetLine:
         spent=Amount(row["spent"]),
         remaining=Amount(row["total"] - row["reserved"] - row["spent"]),
         window=Window.PROGRAMME if budget is None else budget.window,
+        waiting=[
+            BudgetAddition(
+                decision_ref=one["decision"], amount=Amount(one["amount"]), at=datetime.fromisoformat(one["at"])
+            )
+            for one in row["waiting"]
+        ],
     )
 
 

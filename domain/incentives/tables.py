@@ -79,6 +79,21 @@ class Budget(SQLModel, table=True):
     spent: int = Field(sa_type=BigInteger)
 
 
+class BudgetAddition(SQLModel, table=True):
+    __tablename__ = "budget_addition"
+    __table_args__ = (ForeignKeyConstraint(["programme_id"], ["programme.id"], name="budget_addition_programme_fkey"),)
+
+    programme_id: int = Field(primary_key=True, sa_type=SmallInteger)
+    product_code: str = Field(primary_key=True, sa_type=Text)
+    decision_ref: str = Field(primary_key=True, sa_type=Text)
+    amount: int = Field(sa_type=BigInteger)
+    proposed_by: int = Field(sa_type=BigInteger)
+    proposed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    approved_by: int | None = Field(default=None, sa_type=BigInteger)
+    approved_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    window_start: date | None = Field(default=None, sa_type=Date)
+
+
 class AllowanceUse(SQLModel, table=True):
     __tablename__ = "allowance_use"
 

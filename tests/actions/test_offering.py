@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from api.database import Database, WorkerDatabase
 from domain.actor import ANONYMOUS, Role
-from domain.errors import AlreadyDecided, InvalidInput, NotFound, RuleRefused, SamePerson
+from domain.errors import AlreadyDecided, InvalidInput, NotAllowed, NotFound, RuleRefused, SamePerson
 from domain.incentives.actions import offering
 from domain.incentives.actions.offering import Money
 from domain.incentives.rules.offering import MAX_AMOUNT
@@ -51,6 +51,7 @@ async def current(town: Town, code: str) -> int:
 async def test_every_change_happens_once_for_each_key(town: Town) -> None:
     officer, approver = await town.caller(Role.OFFICER), await town.caller(Role.APPROVER)
     number = await drafted(town)
+    money = Money(product_id=number, amount=7, decision_ref="7号")
     given = {"product_id": number}
     shop = (await town.rows("SELECT id FROM organisation WHERE programme_id = :programme AND code = 'cinema'"))[0].id
     steps = (
@@ -61,7 +62,8 @@ async def test_every_change_happens_once_for_each_key(town: Town) -> None:
         (approver, offering.resume_product, given),
         (officer, offering.offer_product, {**given, "organisation_id": shop}),
         (officer, offering.confirm_baseline, given),
-        (approver, offering.add_budget, {"money": Money(product_id=number, amount=7, decision_ref="7号")}),
+        (officer, offering.add_budget, {"money": money}),
+        (approver, offering.add_budget, {"money": money}),
     )
     for caller, action, values in steps:
         key = uuid4()
@@ -76,7 +78,8 @@ async def test_every_change_happens_once_for_each_key(town: Town) -> None:
     rows = await town.rows(
         "SELECT action FROM audit_event WHERE programme_id = :programme AND object ? 'product' ORDER BY id"
     )
-    assert [row.action for row in rows] == ["draft_product", *(action.__name__ for _, action, _ in steps)]
+    done = ["draft_product", *(action.__name__ for _, action, _ in steps[:-2]), "propose_budget", "add_budget"]
+    assert [row.action for row in rows] == done
 
 
 async def test_who_has_drafted_a_product_does_not_approve_it(town: Town) -> None:
@@ -137,7 +140,9 @@ async def test_a_new_product_begins_with_a_budget_of_its_own_and_one_of_pieces_m
     number = await published(town, like="printing-30", code="printing-new", budget=budget)
     before = await town.rows("SELECT count(*) FROM transfer WHERE programme_id = :programme")
     approver = await town.caller(Role.APPROVER)
-    start = await town.act(approver, offering.add_budget, money=Money(product_id=number, amount=5, decision_ref="5号"))
+    money = Money(product_id=number, amount=5, decision_ref="5号")
+    await town.act(await town.caller(Role.OFFICER), offering.add_budget, money=money)
+    start = await town.act(approver, offering.add_budget, money=money)
     assert start == (await town.today()).replace(day=1)
     rows = await town.rows(
         """SELECT total FROM budget
@@ -161,6 +166,27 @@ async def test_money_needs_a_budget_a_decision_and_a_sum_in_reason(town: Town) -
     ):
         refused = await town.refusal(approver, offering.add_budget, money=money)
         assert (type(refused), refused.field) == (InvalidInput, field)
+
+
+async def test_money_needs_two_people_and_one_decision_gives_it_once(town: Town) -> None:
+    officer, approver = await town.caller(Role.OFFICER), await town.caller(Role.APPROVER)
+    bus = await current(town, "bus-40")
+    total = "SELECT sum(total) AS total FROM budget WHERE programme_id = :programme AND product_code = 'bus-40'"
+    before = (await town.rows(total))[0].total
+    money = Money(product_id=bus, amount=300, decision_ref="3号")
+    await town.act(approver, offering.add_budget, money=money)
+    assert (await town.rows(total))[0].total == before
+    alone = await town.refusal(approver, offering.add_budget, money=money)
+    assert type(alone) is SamePerson
+    unapproved = await town.refusal(officer, offering.add_budget, money=money)
+    assert type(unapproved) is NotAllowed
+    await town.act(officer, offering.add_budget, money=replace(money, decision_ref="4号"))
+    other = await town.refusal(approver, offering.add_budget, money=replace(money, decision_ref="4号", amount=301))
+    assert (type(other), other.field) == (InvalidInput, "amount")
+    await town.act(approver, offering.add_budget, money=replace(money, decision_ref="4号"))
+    assert (await town.rows(total))[0].total == before + 300
+    again = await town.refusal(approver, offering.add_budget, money=replace(money, decision_ref="4号"))
+    assert (type(again), again.field) == (AlreadyDecided, "decisionRef")
 
 
 async def test_before_the_first_rules_there_is_nothing_to_draft_against(town: Town) -> None:

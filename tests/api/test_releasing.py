@@ -20,7 +20,7 @@ DRY_RUN = """id version status donePercent people gaining losing unchanged probl
     products { product { code } qualifiedBefore qualifiedAfter } bands { band { code } before after }
     groups { group people gaining losing }"""
 PRODUCT = f"... on Product {{ id code version title baselineCheckedOn current {{ version }} }} {FAULT}"
-LINE = "id product { code } unit total reserved spent remaining window"
+LINE = "id product { code } unit total reserved spent remaining window waiting { decisionRef amount }"
 
 
 def rules(name: str, arguments: str = "") -> str:
@@ -294,15 +294,17 @@ async def test_money_is_added_on_a_decision_and_seen_to_the_fen(place: Place) ->
         )
         ids = {one["code"]: one["id"] for one in listed["products"]}
         given = {"id": ids["bus-40"], "amount": 500, "ref": "荣信办〔2026〕7号", "key": str(uuid4())}
+        put_forward = await officer.ask(add, **{**given, "key": str(uuid4())})
+        assert put_forward == {**line, "waiting": [{"decisionRef": given["ref"], "amount": 500}]}
         added = await approver.ask(add, **given)
-        assert added == {**line, "total": 20_000_500, "remaining": 20_000_500}
+        assert added == {**line, "total": 20_000_500, "remaining": 20_000_500, "waiting": []}
         assert await approver.ask(add, **given) == added
         assert (await officer.ask("query ($id: ID!) { node(id: $id) { id } }", id=line["id"])) == {"id": line["id"]}
         for wrong, field in (({"amount": 0}, "amount"), ({"ref": " "}, "decisionRef"), ({"id": "x"}, "productId")):
             refused = await approver.ask(add, **{**given, "key": str(uuid4()), **wrong})
             assert refused["inputField"] == field
         refused = await officer.ask(add, **{**given, "key": str(uuid4())})
-        assert refused["errorCode"] == "NOT_ALLOWED"
+        assert (refused["errorCode"], refused["inputField"]) == ("ALREADY_DECIDED", "decisionRef")
     rows = await place.town.rows("""
         SELECT d.kind AS debit, c.kind AS credit, t.amount_fen, t.state, t.reason
         FROM transfer AS t JOIN account AS d ON d.id = t.debit_id JOIN account AS c ON c.id = t.credit_id

@@ -22,6 +22,7 @@ ABOUT_NOBODY = {
     "account",
     "alembic_version",
     "budget",
+    "budget_addition",
     "canary",
     "catalogue_version",
     "clock",

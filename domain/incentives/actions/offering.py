@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import audit, idempotency, outbox
-from domain.actor import Actor
-from domain.errors import InvalidInput, NotFound
+from domain.actor import Actor, Role
+from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.incentives import queries
 from domain.incentives.actions import open_budgets
 from domain.incentives.queries import offering
-from domain.incentives.queries.offering import Version
+from domain.incentives.queries.offering import Decision, Version
 from domain.incentives.rules import offering as rules
 from domain.incentives.rules.standing import budget_window
 from domain.ledger.actions import budget_account, fund_budget
@@ -144,7 +144,10 @@ async def confirm_baseline(session: AsyncSession, actor: Actor, now: datetime, *
 async def add_budget(session: AsyncSession, actor: Actor, now: datetime, *, money: Money, key: UUID) -> date:
     """The city puts more into the budget of the present window; gives the day on which that window began.
 
-    Units: fen, or uses where the budget counts uses. Raises: NotFound, InvalidInput.
+    Whoever names a decision first puts it forward; an approver who is somebody else names the same one, and the money
+    is there. One decision adds to a product once.
+
+    Units: fen, or uses where the budget counts uses. Raises: NotFound, InvalidInput, SamePerson, AlreadyDecided.
     """
     reference = rules.check_text(money.decision_ref, "decisionRef", rules.MAX_REF)
     request = {"product": money.product_id, "amount": money.amount, "decision": reference}
@@ -161,6 +164,11 @@ async def add_budget(session: AsyncSession, actor: Actor, now: datetime, *, mone
             field="productId",
         )
     start = window[0]
+    decision = Decision(programme_id=local.programme_id, code=product.code, reference=reference)
+    if not await _is_approved(session, actor, now, decision=decision, amount=money.amount, start=start):
+        await _note_money(session, actor, now, money=money, reference=reference, action="propose_budget")
+        await idempotency.bind(session, actor, key=key, result={"start": start})
+        return start
     await open_budgets(session, now, programme_id=local.programme_id, today=local.today)
     await offering.add_money(
         session, programme_id=local.programme_id, code=product.code, window_start=start, amount=money.amount
@@ -174,10 +182,31 @@ async def add_budget(session: AsyncSession, actor: Actor, now: datetime, *, mone
             amount_fen=money.amount,
             reason=reference,
         )
-    about = {"product": money.product_id, "amount": money.amount, "decision": reference}
-    await audit.record(session, actor, now, action="add_budget", about=about)
+    await _note_money(session, actor, now, money=money, reference=reference, action="add_budget")
     await idempotency.bind(session, actor, key=key, result={"start": start})
     return start
+
+
+async def _is_approved(
+    session: AsyncSession, actor: Actor, now: datetime, *, decision: Decision, amount: int, start: date
+) -> bool:
+    """Whether two people stand for this decision now; the first puts it forward. Raises: as adding does."""
+    person_id = actor.person_id or 0
+    if await offering.propose(session, now, decision=decision, amount=amount, person_id=person_id):
+        return False
+    found = await offering.lock_addition(session, decision=decision)
+    rules.check_addition(found.amount, amount, approved=found.approved, by=(found.proposed_by, person_id))
+    if actor.role is not Role.APPROVER:
+        raise NotAllowed(_APPROVER)
+    await offering.approve_addition(session, now, decision=decision, window_start=start, person_id=person_id)
+    return True
+
+
+async def _note_money(
+    session: AsyncSession, actor: Actor, now: datetime, *, money: Money, reference: str, action: str
+) -> None:
+    about = {"product": money.product_id, "amount": money.amount, "decision": reference}
+    await audit.record(session, actor, now, action=action, about=about)
 
 
 async def _around(session: AsyncSession, local: Local) -> Surroundings:
@@ -210,3 +239,8 @@ async def _done(
     await outbox.publish(session, now, topic="product", person_id=None, subject=str(product_id))
     await idempotency.bind(session, actor, key=key, result={"id": product_id})
     return product_id
+
+
+_APPROVER: Final = words(
+    "该追加已提交,须由审批员批准。", "This addition was put forward already; an approver has to approve it."
+)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Row, text
@@ -61,6 +61,22 @@ _OFFER = text("""
     ON CONFLICT ON CONSTRAINT product_shop_pkey DO NOTHING
 """)
 _CONFIRM = text("UPDATE product SET baseline_checked_on = :day WHERE id = :product")
+_PROPOSE = text("""
+    INSERT INTO budget_addition AS t (programme_id, product_code, decision_ref, amount, proposed_by, proposed_at)
+    VALUES (:programme, :code, :decision, :amount, :person, :now)
+    ON CONFLICT ON CONSTRAINT budget_addition_pkey DO NOTHING
+    RETURNING true
+""")
+_LOCK_ADDITION = text("""
+    SELECT amount, proposed_by, approved_at IS NOT NULL AS approved
+    FROM budget_addition
+    WHERE programme_id = :programme AND product_code = :code AND decision_ref = :decision
+    FOR UPDATE
+""")
+_APPROVE_ADDITION = text("""
+    UPDATE budget_addition SET approved_by = :person, approved_at = :now, window_start = :window_start
+    WHERE programme_id = :programme AND product_code = :code AND decision_ref = :decision
+""")
 _ADD_MONEY = text("""
     UPDATE budget SET total = total + :amount
     WHERE programme_id = :programme AND product_code = :code AND window_start = :window_start
@@ -70,12 +86,17 @@ _LINE: Final = """
     SELECT b.programme_id, b.product_code, b.window_start, b.unit, b.total, b.reserved, b.spent,
         (SELECT min(p.id) FROM product AS p WHERE p.programme_id = b.programme_id AND p.code = b.product_code) AS first,
         (SELECT max(p.id) FROM product AS p WHERE p.programme_id = b.programme_id AND p.code = b.product_code
-            AND p.status IN ('PUBLISHED', 'SUSPENDED', 'REPLACED')) AS latest
+            AND p.status IN ('PUBLISHED', 'SUSPENDED', 'REPLACED')) AS latest,
+        (SELECT json_agg(json_build_object('decision', t.decision_ref, 'amount', t.amount, 'at', t.proposed_at)
+            ORDER BY t.proposed_at, t.decision_ref)
+            FROM budget_addition AS t WHERE t.programme_id = b.programme_id AND t.product_code = b.product_code
+            AND t.approved_at IS NULL) AS waiting
     FROM budget AS b
     WHERE b.programme_id = :programme
 """
 _LINE_JSON: Final = """json_build_object('product', l.latest, 'first', l.first, 'start', l.window_start,
-    'unit', l.unit, 'total', l.total, 'reserved', l.reserved, 'spent', l.spent)"""
+    'unit', l.unit, 'total', l.total, 'reserved', l.reserved, 'spent', l.spent,
+    'waiting', coalesce(l.waiting, '[]'))"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +179,47 @@ async def offer(session: AsyncSession, *, product_id: int, organisation_id: int)
 async def confirm_baseline(session: AsyncSession, *, product_id: int, day: date) -> None:
     """Notes the day on which somebody checked what everybody gets."""
     await session.execute(_CONFIRM, params={"product": product_id, "day": day})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """More money for a product on one decision, as it was put forward."""
+
+    amount: int
+    proposed_by: int
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which product one decision of the city gives more to."""
+
+    programme_id: int
+    code: str
+    reference: str
+
+    def binds(self) -> dict[str, object]:
+        """As the statements here name it."""
+        return {"programme": self.programme_id, "code": self.code, "decision": self.reference}
+
+
+async def propose(session: AsyncSession, now: datetime, *, decision: Decision, amount: int, person_id: int) -> bool:
+    """Puts an addition forward; False when this decision was put forward before."""
+    values = {**decision.binds(), "amount": amount, "person": person_id, "now": now}
+    return (await session.execute(_PROPOSE, params=values)).one_or_none() is not None
+
+
+async def lock_addition(session: AsyncSession, *, decision: Decision) -> Addition:
+    """What was put forward on this decision, locked."""
+    return Addition(**(await session.execute(_LOCK_ADDITION, params=decision.binds())).one()._mapping)
+
+
+async def approve_addition(
+    session: AsyncSession, now: datetime, *, decision: Decision, window_start: date, person_id: int
+) -> None:
+    """A second person stands for it."""
+    values = {**decision.binds(), "person": person_id, "window_start": window_start, "now": now}
+    await session.execute(_APPROVE_ADDITION, params=values)
 
 
 async def add_money(session: AsyncSession, *, programme_id: int, code: str, window_start: date, amount: int) -> None:

@@ -65,6 +65,34 @@ def check_text(value: str, field: str, most: int) -> str:
     return written
 
 
+def check_addition(waiting: int, amount: int, *, approved: bool, by: tuple[int, int]) -> None:
+    """A second person stands for the same money on the same decision. `by`: who put it forward, and who approves.
+
+    Raises: AlreadyDecided when the money is there, SamePerson, InvalidInput for another sum.
+    """
+    if approved:
+        raise AlreadyDecided(
+            words(
+                "已按这一决定追加过。如需再次追加,请填写新的决定。", "This decision was used for it. Name a new one."
+            ),
+            field="decisionRef",
+        )
+    if by[0] == by[1]:
+        raise SamePerson(
+            words(
+                "追加须由另一人批准。请等待审批员批准。", "Somebody else approves an addition. Please ask an approver."
+            )
+        )
+    if waiting != amount:
+        raise InvalidInput(
+            words(
+                f"按这一决定提交的是 {waiting}。请核对决定后填写同一数额。",
+                f"On this decision {waiting} was put forward. Check the decision, and give the same sum.",
+            ),
+            field="amount",
+        )
+
+
 def check_amount(amount: int) -> None:
     """Raises: InvalidInput for nothing, and for more than one decision gives."""
     if not 0 < amount <= MAX_AMOUNT:
