@@ -1,6 +1,7 @@
 """Small values that every room shares: words in two languages, half-open date ranges, months."""
 
 import calendar
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,6 +30,12 @@ class Words:
 def words(zh: str, en: str) -> Words:
     """Shorthand for messages written in code."""
     return Words(zh=zh, en=en)
+
+
+def typed(code: str) -> str:
+    """A code as we spell it: full-width signs, blanks, hyphens and case do not matter when somebody types one."""
+    plain = unicodedata.normalize("NFKC", code).upper()
+    return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) != "Pd")
 
 
 def add_months(day: date, months: int) -> date:

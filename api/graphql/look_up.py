@@ -14,7 +14,7 @@ from api.graphql import ids
 from api.graphql.cases import Objection, Repair, objection_of, repair_of
 from api.graphql.citizen import name_of
 from api.graphql.context import Context, Info
-from api.graphql.errors import UserError
+from api.graphql.errors import UserError, user_error
 from api.graphql.redemption import Redemption, redemption_of
 from api.graphql.scoring import Record, Score, read_score, record_of
 from api.graphql.view import Asked, Section, subject_of
@@ -171,6 +171,9 @@ class LookUpMutation:
     ) -> CitizenFileResult:
         async with info.context.transaction() as unit:
             found = await _find(info.context, unit, (by, value), purpose, idempotency_key)
+            # A wrong code was counted, which has to last.
+            if isinstance(found, NotFound):
+                return user_error(found, info.context.language)
             caller = subject_of(info.context, unit)
             subject = replace(caller, citizen=found.citizen_id, person=found.person_id, volunteer=found.volunteer_id)
             key = (_PURPOSES.index(found.purpose),)
@@ -178,7 +181,9 @@ class LookUpMutation:
             return file
 
 
-async def _find(context: Context, unit: Unit, by: tuple[CitizenKey, str], purpose: Purpose, key: UUID) -> Found:
+async def _find(
+    context: Context, unit: Unit, by: tuple[CitizenKey, str], purpose: Purpose, key: UUID
+) -> Found | NotFound:
     """Opens the file by the code on the phone or by an open case. Raises: NotFound."""
     kind, value = by
     if kind is CitizenKey.PRESENCE_CODE:

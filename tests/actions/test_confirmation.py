@@ -130,7 +130,7 @@ async def test_an_organiser_sees_number_and_call_name_of_their_own_volunteers_on
     mine = shapes.desk_event_fragment("d", organisation_id=organiser.organisation_id or 0, event_id=event_id)
     shape = await city.read(organiser, mine)
     [entry] = shape["roster"]
-    assert set(entry["participant"]) == {"number", "key", "call_name", "minor"}
+    assert set(entry["participant"]) == {"id", "number", "key", "call_name", "minor"}
     assert (entry["status"], entry["service"]["id"]) == ("CHECKED_IN", service_id)
     awaiting = shapes.awaiting_fragment(
         "a", organisation_id=organiser.organisation_id or 0, first=100, after=service_id - 1

@@ -37,9 +37,10 @@ PRESENCE = """mutation ($key: UUID!) {
 LOOK_UP = """mutation ($value: String!, $purpose: LookUpPurpose!, $key: UUID!, $by: CitizenKey = PRESENCE_CODE) {
   lookUpCitizen(by: $by, value: $value, purpose: $purpose, idempotencyKey: $key) {
     ... on CitizenFile { reference displayName }
-    ... on UserError { errorCode inputField }
+    ... on UserError { errorCode inputField retryAfterMs }
   }
 }"""
+NOTICES = "{ me { notices { edges { node { kind } } } } }"
 LOG = "{ me { accessLog { edges { node { actor role purpose what } } } } }"
 
 
@@ -138,13 +139,31 @@ async def test_r23_an_officer_looks_up_once_with_the_code_and_the_citizen_sees_i
         file = await desk.ask(LOOK_UP, **request)
         assert file["displayName"] == (await phone.ask("{ me { displayName } }"))["displayName"]
         assert await desk.ask(LOOK_UP, **request) == file
-        refused = {"errorCode": "NOT_FOUND", "inputField": "value"}
+        refused = {"errorCode": "NOT_FOUND", "inputField": "value", "retryAfterMs": None}
         assert await desk.ask(LOOK_UP, **{**request, "key": key()}) == refused
         assert await desk.ask(LOOK_UP, value="00000000", purpose="OBJECTION", key=key()) == refused
         assert await desk.ask(LOOK_UP, value="V-1", purpose="OBJECTION", key=key(), by="VOLUNTEER_NUMBER") == refused
-        (entry,) = (await phone.ask(LOG))["accessLog"]["edges"]
-        assert (entry["node"]["role"], entry["node"]["purpose"]) == ("officer", "OBJECTION")
-        assert "an objection" in entry["node"]["what"]
+        # Opening the file again is another look, and says so; it is no second notice.
+        entries = [edge["node"] for edge in (await phone.ask(LOG))["accessLog"]["edges"]]
+        assert [(one["role"], one["purpose"]) for one in entries] == [("officer", "OBJECTION")] * 2
+        assert all("an objection" in one["what"] for one in entries)
+        told = (await phone.ask(NOTICES))["notices"]["edges"]
+        assert [edge["node"]["kind"] for edge in told].count("LOOKED_UP") == 1
+
+
+async def test_an_officer_does_not_guess_at_codes_shown_by_citizens(city: City) -> None:
+    citizen, officer = await city.caller(Role.CITIZEN, 3), await city.caller(Role.OFFICER, 2)
+    async with city.client(citizen) as phone, city.client(officer) as desk:
+        code = (await phone.ask(PRESENCE, key=key()))["code"]
+        guess = {"purpose": "OBJECTION"}
+        wrong = [await desk.ask(LOOK_UP, value=f"0000000{digit}", **guess, key=key()) for digit in range(5)]
+        assert {one["errorCode"] for one in wrong} == {"NOT_FOUND"}
+        refused = await desk.ask(LOOK_UP, value=code, **guess, key=key())
+        assert refused["errorCode"] == "RATE_LIMITED"
+        assert 0 < refused["retryAfterMs"] <= 60_000
+    async with city.client(await city.caller(Role.OFFICER)) as desk:
+        wide = "".join(chr(ord(sign) + 0xFEE0) for sign in f"{code[:4]}-{code[4:]}")
+        assert "reference" in await desk.ask(LOOK_UP, value=f"\u3000{wide}", **guess, key=key())
 
 
 COUNTS = """

@@ -38,6 +38,13 @@ def test_case_blanks_and_letters_that_look_alike_do_not_matter() -> None:
     assert codes.mac_of_scanned(VAULT, spread) == codes.macs_of(VAULT, 7).code
 
 
+def test_digits_typed_on_a_chinese_keyboard_are_the_same_digits() -> None:
+    digits = codes.typed_code_of(VAULT, 7)
+    wide = "".join(chr(ord(sign) + 0xFEE0) for sign in f"{digits[:4]}-{digits[4:]}")
+    assert wide.isdecimal() is False
+    assert codes.mac_of_scanned(VAULT, f"\u3000{wide} ") == codes.macs_of(VAULT, 7).typed
+
+
 @pytest.mark.parametrize(
     "text", ["", "1234567", "123456789", "١٢٣٤٥٦٧٨", "CB2:" + "0" * 26, "CB1:" + "0" * 25, "CB1:" + "U" * 26, "0" * 65]
 )

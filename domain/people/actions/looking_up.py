@@ -7,21 +7,23 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import audit, idempotency
+from domain import audit, guesses, idempotency
 from domain.actor import Actor
 from domain.consent import actions as consent
 from domain.consent.actions import whose
-from domain.errors import NotAllowed, NotFound
+from domain.errors import NotAllowed, NotFound, RateLimited
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.people import queries
 from domain.people.rules import PURPOSE_WORDS, Purpose
-from domain.values import Words, words
+from domain.values import Words, typed, words
 from domain.vault import Vault
 
 CODE_LIFE: Final = timedelta(minutes=5)
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALIKE: Final = str.maketrans("OIL", "011")
 _CODE_CHARS: Final = 8
+WRONG_CODES_A_MINUTE: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,33 @@ def presence_code_of(vault: Vault, person_id: int, key: UUID) -> str:
 
 async def look_up_by_presence(
     session: AsyncSession, actor: Actor, now: datetime, *, code: str, purpose: Purpose, key: UUID
-) -> Found:
+) -> Found | NotFound:
     """Opens one citizen's rows to this transaction. The code is used up; the citizen sees who looked, and why.
 
-    Raises: NotFound for a code that is wrong, used or too old.
+    A code that is wrong, used or too old is counted for the officer, so that its refusal is given and not raised.
+
+    Raises: RateLimited after too many wrong codes within a minute.
     """
+    officer_id, _ = whose(actor)
+    vault: Vault = session.info["vault"]
+    guesser = vault.digest("presence guesses", str(officer_id))[:16]
+    wait_ms = await guesses.take(session, now, guesser=guesser, most=WRONG_CODES_A_MINUTE)
+    if wait_ms is not None:
+        raise RateLimited(_TOO_MANY, field="value", retry_after_ms=wait_ms)
+    savepoint = await session.begin_nested()
+    try:
+        found = await _look_up(session, actor, now, code=code, purpose=purpose, key=key)
+    except NotFound as refusal:
+        await savepoint.rollback()
+        return refusal
+    await savepoint.commit()
+    await guesses.give_back(session, now, guesser=guesser)
+    return found
+
+
+async def _look_up(
+    session: AsyncSession, actor: Actor, now: datetime, *, code: str, purpose: Purpose, key: UUID
+) -> Found:
     officer_id, _ = whose(actor)
     mac = _mac(session.info["vault"], code)
     request = {"mac": mac.hex(), "purpose": purpose.value}
@@ -81,22 +105,23 @@ async def look_up_by_presence(
         raise NotFound(_NO_SUCH_CODE, field="value")
     person_id = await queries.person_of(session, citizen_id=citizen_id)
     found = Found(citizen_id=citizen_id, person_id=person_id, purpose=purpose)
-    if earlier is not None:
-        return found
-    if await queries.use_presence_code(session, code_mac=mac, officer_id=officer_id, now=now) is None:
-        raise NotFound(_NO_SUCH_CODE, field="value")
     why = PURPOSE_WORDS[purpose]
     what = words(
         f"凭您出示的到场码查看了“{why.zh}”所需的档案。",
         f"Opened what {why.en} needs of your file, with the code that you showed.",
     )
+    if earlier is not None:
+        await note_look(session, actor, now, found=found, what=what)
+        return found
+    if await queries.use_presence_code(session, code_mac=mac, officer_id=officer_id, now=now) is None:
+        raise NotFound(_NO_SUCH_CODE, field="value")
     await note_look_up(session, actor, now, found=found, what=what)
     await idempotency.bind(session, actor, key=key, result={"citizen": citizen_id})
     return found
 
 
-async def note_look_up(session: AsyncSession, actor: Actor, now: datetime, *, found: Found, what: Words) -> None:
-    """The entry in the citizen's access log, the notice on their phone, and the entry in the office's own trail."""
+async def note_look(session: AsyncSession, actor: Actor, now: datetime, *, found: Found, what: Words) -> str:
+    """The entry in the person's access log, for every single look; gives the officer's name."""
     name = await queries.staff_name(session, staff_id=actor.staff_id or 0)
     await consent.record_access(
         session,
@@ -107,6 +132,12 @@ async def note_look_up(session: AsyncSession, actor: Actor, now: datetime, *, fo
         purpose=found.purpose.value,
         what=what,
     )
+    return name
+
+
+async def note_look_up(session: AsyncSession, actor: Actor, now: datetime, *, found: Found, what: Words) -> None:
+    """That entry, the notice on the person's phone, and the entry in the office's own trail."""
+    name = await note_look(session, actor, now, found=found, what=what)
     why = PURPOSE_WORDS[found.purpose]
     notice = NewNotice(
         person_id=found.person_id,
@@ -121,12 +152,14 @@ async def note_look_up(session: AsyncSession, actor: Actor, now: datetime, *, fo
 
 
 def _mac(vault: Vault, code: str) -> bytes:
-    """What is stored of a code; blanks, hyphens and case do not matter, nor do letters that look like digits."""
-    plain = code.replace(" ", "").replace("-", "").upper().translate(str.maketrans("OIL", "011"))
-    return vault.digest("presence_mac", plain)
+    """What is stored of a code; letters that look like digits are read as such."""
+    return vault.digest("presence_mac", typed(code).translate(_ALIKE))
 
 
 _JOIN_FIRST = words("您尚未加入本项目。请先加入。", "You have not joined this programme. Please join first.")
+_TOO_MANY = words(
+    "输入的到场码错误次数过多。请稍后再试。", "Too many wrong codes within a minute. Please try again a little later."
+)
 _NO_SUCH_CODE = words(
     "到场码不正确、已使用或已过期。请市民重新出示。",
     "This code is wrong, used or too old. Please ask the citizen to show a new one.",

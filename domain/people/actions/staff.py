@@ -15,7 +15,7 @@ from domain.actor import Actor, Role
 from domain.errors import AlreadyDecided, InvalidInput, NotAllowed, NotFound, SamePerson
 from domain.people.queries import staff as queries
 from domain.people.queries.staff import NewInvitation, NewStaff
-from domain.values import words
+from domain.values import typed, words
 from domain.vault import Vault
 
 INVITATION_LIFE: Final = timedelta(days=7)
@@ -206,12 +206,12 @@ def code_of(vault: Vault, actor: Actor, key: UUID) -> str:
 
 def pairing_mac(vault: Vault, code: str) -> bytes:
     """What is stored of a terminal's pairing code; blanks, hyphens and case do not matter."""
-    return vault.digest("pairing", _plain(code))
+    return vault.digest("pairing", typed(code))
 
 
 def invitation_mac(vault: Vault, code: str) -> bytes:
     """What is stored of an invitation's code; blanks, hyphens and case do not matter."""
-    return vault.digest("invitation", _plain(code))
+    return vault.digest("invitation", typed(code))
 
 
 def place_of(actor: Actor) -> tuple[int, int]:
@@ -219,10 +219,6 @@ def place_of(actor: Actor) -> tuple[int, int]:
     if actor.organisation_id is None or actor.programme_id is None:
         raise NotFound
     return actor.organisation_id, actor.programme_id
-
-
-def _plain(code: str) -> str:
-    return code.replace(" ", "").replace("-", "").upper()
 
 
 def _masked(contact: str) -> str:

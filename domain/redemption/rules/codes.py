@@ -10,6 +10,7 @@ from typing import Final
 
 import segno
 
+from domain.values import typed
 from domain.vault import Vault
 
 LIFE: Final = timedelta(seconds=60)
@@ -67,7 +68,7 @@ def _receipt(digest: bytes) -> str:
 
 def receipt_is_spelled_right(number: str) -> bool:
     """Whether the check letter fits the others."""
-    letters = clean(number)
+    letters = typed(number)
     if len(letters) != _RECEIPT_LETTERS + 1 or not set(letters) <= set(_ALPHABET):
         return False
     return _check_letter(letters[:-1]) == letters[-1]
@@ -75,7 +76,7 @@ def receipt_is_spelled_right(number: str) -> bool:
 
 def spelled_receipt(number: str) -> str:
     """A receipt number as we write it, however somebody has typed it."""
-    letters = clean(number).translate(_READ)
+    letters = typed(number).translate(_READ)
     return "-".join((letters[:4], letters[4:8], letters[8:12], letters[12:]))
 
 
@@ -91,18 +92,13 @@ def mac_of_scanned(vault: Vault, text: str) -> bytes | None:
     """The digest under which a scanned or typed code is looked for; None for what cannot be one."""
     if len(text) > MAX_TYPED:
         return None
-    letters = clean(text)
+    letters = typed(text)
     if len(letters) == DIGITS and letters.isascii() and letters.isdecimal():
         return _stored(vault, letters)
     prefix, body = letters[:4], letters[4:].translate(_READ)
     if prefix != _PREFIX or len(body) != _LETTERS or not set(body) <= set(_ALPHABET):
         return None
     return _stored(vault, _PREFIX + body)
-
-
-def clean(text: str) -> str:
-    """Without blanks and hyphens, in capitals."""
-    return "".join(text.split()).replace("-", "").upper()
 
 
 def svg_of(code: str) -> str:

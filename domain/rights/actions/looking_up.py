@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import idempotency
 from domain.actor import Actor
 from domain.errors import NotAllowed, NotFound
-from domain.people.actions.looking_up import Found, note_look_up
+from domain.people.actions.looking_up import Found, note_look, note_look_up
 from domain.people.rules import PURPOSE_WORDS, Purpose
 from domain.rights.queries import papers
 from domain.rights.queries.papers import Whose
 from domain.values import words
+from domain.volunteering.rules.registration import read_number
 
 _OF_OBJECTION: Final = Purpose.OBJECTION
 _OF_REPAIR: Final = Purpose.REPAIR
@@ -48,10 +49,12 @@ async def look_up_by_number(
 
     Raises: NotFound for a number that is not known, and for one that nothing waits of: the two answer alike.
     """
-    number = number.strip().upper()
-    request = {"number": number, "purpose": purpose.value}
+    spelled = read_number(number)
+    if spelled is None:
+        raise NotFound(_NO_OPEN_CASE, field="value")
+    request = {"number": spelled, "purpose": purpose.value}
     earlier = await idempotency.claim(session, actor, now, key=key, operation="look_up", request=request)
-    whose = await papers.reveal_by_number(session, number=number, purpose=purpose.value)
+    whose = await papers.reveal_by_number(session, number=spelled, purpose=purpose.value)
     if whose is None:
         raise NotFound(_NO_OPEN_CASE, field="value")
     return await _opened(session, actor, now, whose=whose, purpose=purpose, key=None if earlier is not None else key)
@@ -64,13 +67,14 @@ async def _opened(
     found = Found(
         citizen_id=whose.citizen_id, person_id=whose.person_id, volunteer_id=whose.volunteer_id, purpose=purpose
     )
-    if key is None:
-        return found
     why = PURPOSE_WORDS[purpose]
     what = words(
         f"办理您的事项时查看了“{why.zh}”所需的档案。",
         f"Opened what {why.en} needs of your file, while working on your case.",
     )
+    if key is None:
+        await note_look(session, actor, now, found=found, what=what)
+        return found
     await note_look_up(session, actor, now, found=found, what=what)
     await idempotency.bind(session, actor, key=key, result={"person": whose.person_id})
     return found

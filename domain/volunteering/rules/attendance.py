@@ -5,14 +5,13 @@ A code lives for its own half minute and one more. It names its event, so that a
 
 import base64
 import hmac
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import segno
 
 from domain.errors import InvalidInput, RateLimited, TooEarly, TooLate
-from domain.values import words
+from domain.values import typed, words
 from domain.vault import Vault
 
 STEP = timedelta(seconds=30)
@@ -79,7 +78,7 @@ def digits_text(vault: Vault, stamp: Stamp) -> str:
 
 def read_code(vault: Vault, text: str) -> Stamp | None:
     """What a scanned text says, or None when it is not one of ours."""
-    clean = _clean(text)
+    clean = typed(text)
     if not clean.startswith(_PREFIX):
         return None
     body = clean.removeprefix(_PREFIX)
@@ -92,7 +91,7 @@ def read_code(vault: Vault, text: str) -> Stamp | None:
 
 def read_digits(text: str) -> str | None:
     """The digits somebody typed, or None when it is not a typed code."""
-    clean = _clean(text)
+    clean = typed(text)
     return clean if len(clean) == DIGITS and clean.isdecimal() else None
 
 
@@ -200,10 +199,6 @@ def stale_code() -> TooLate:
         ),
         field="code",
     )
-
-
-def _clean(text: str) -> str:
-    return "".join(sign for sign in unicodedata.normalize("NFKC", text).upper() if sign not in " -\t\r\n")
 
 
 def _mac(vault: Vault, stamp: Stamp) -> bytes:

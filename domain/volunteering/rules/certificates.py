@@ -5,7 +5,6 @@ It is called a platform record, unless its programme is joined to the national s
 
 import base64
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -13,7 +12,7 @@ from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
 from domain.errors import InvalidInput, RateLimited, RuleRefused
-from domain.values import Words, words
+from domain.values import Words, typed, words
 from domain.vault import Vault
 from domain.volunteering.rules.registration import check_digit
 
@@ -177,11 +176,8 @@ def check_code(vault: Vault, number: str) -> str:
 
 def check_mac(vault: Vault, number: str, code: str) -> bytes:
     """Under which digest a record is found: by number and code together, however they were typed."""
-    clean = unicodedata.normalize("NFKC", number + "|" + code).upper()
-    typed_number, _, typed_code = clean.partition("|")
-    digits = "".join(sign for sign in typed_number if sign.isdecimal())
-    signs = "".join(sign for sign in typed_code if sign.isalnum()).translate(_ALIKE)
-    return vault.digest("certificate check", digits, signs)
+    digits = "".join(sign for sign in typed(number) if sign.isdecimal())
+    return vault.digest("certificate check", digits, typed(code).translate(_ALIKE))
 
 
 def label_of(is_certificate: bool) -> Words:

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import date, timedelta
 
 from domain.errors import InvalidInput, RuleRefused
-from domain.values import add_months, words
+from domain.values import add_months, typed, words
 from domain.vault import Vault
 from domain.volunteering.rules.terms import VolunteerTerms
 
@@ -49,21 +49,21 @@ def new_number(vault: Vault, *, programme_id: int, person_id: int, attempt: int)
     return f"V{digits[:3]}-{digits[3:6]}-{digits[6:]}{check_digit(digits)}"
 
 
-def read_number(typed: str) -> str | None:
+def read_number(number: str) -> str | None:
     """The number as stored, however it was typed; None when its check digit is wrong."""
-    digits = "".join(sign for sign in unicodedata.normalize("NFKC", typed) if sign.isdigit())
+    digits = "".join(sign for sign in typed(number) if sign.isdecimal())
     if len(digits) != 10 or check_digit(digits) != 0:
         return None
     return f"V{digits[:3]}-{digits[3:6]}-{digits[6:]}"
 
 
-def call_name(typed: str) -> str:
+def call_name(name: str) -> str:
     """The name an organiser calls out, cleaned.
 
     Raises:
         InvalidInput: it is empty, too long, or not one line of text.
     """
-    name = " ".join(unicodedata.normalize("NFC", typed).split())
+    name = " ".join(unicodedata.normalize("NFC", name).split())
     if not 0 < len(name) <= CALL_NAME_LENGTH or not name.isprintable():
         raise InvalidInput(
             words(
@@ -109,10 +109,9 @@ def guardian_code(vault: Vault, person_id: int, key: str) -> str:
     return f"GC-{signs[:5]}-{signs[5:]}"
 
 
-def guardian_mac(vault: Vault, typed: str) -> bytes:
+def guardian_mac(vault: Vault, code: str) -> bytes:
     """What is kept of a code, however it was typed."""
-    clean = "".join(sign for sign in unicodedata.normalize("NFKC", typed).upper() if sign.isalnum())
-    return vault.digest("guardian code mac", clean.translate(_ALIKE))
+    return vault.digest("guardian code mac", typed(code).translate(_ALIKE))
 
 
 def wrong_guardian_code() -> InvalidInput:
