@@ -4,7 +4,7 @@ import signal
 import sys
 from types import FrameType
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from api.cli.formats import IMPORT
 from api.cli.terminal import complain
@@ -40,12 +40,17 @@ app.command(bench)
 
 
 def main() -> None:
-    """Runs one command. What keeps it from starting is told in one sentence, with status 1."""
+    """Runs one command. What keeps it from starting is told in one sentence, with status 1; 2 for what was typed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     follow_wrapper()
     try:
-        app()
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as mistake:
+        command = " ".join(("benefits", *(mistake.command_chain or ())))
+        said = str(mistake)
+        complain(f"{said}{'' if said[-1:] in '.?' else '.'} `{command} --help` says what it takes.")
+        sys.exit(2)
     except CannotStart as refusal:
         complain(str(refusal))
         sys.exit(1)

@@ -41,10 +41,10 @@ def demo(folder: Path) -> Iterator[Running]:
         assert demo.errors == ""
 
 
-def refusal(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
+def refusal(folder: Path, *arguments: str, environment: dict[str, str] | None = None, status: int = 1) -> str:
     """What a command that cannot start says: one line, with status 1 and without a result."""
     with running([*BENEFITS, *arguments], folder / "refused", environment=environment) as command:
-        assert command.process.wait(30) == 1, command.errors
+        assert command.process.wait(30) == status, command.errors
         assert command.output == ""
         assert command.errors.count("\n") == 1
         return command.errors.strip().removeprefix("benefits: ")
@@ -53,6 +53,20 @@ def refusal(folder: Path, *arguments: str, environment: dict[str, str] | None = 
 def get(url: str) -> object:
     with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - an address of our own
         return json.load(response)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("ledger chek", 'Unknown command "chek". Did you mean "check"? Available commands: check.'),
+        ("serve --port many", 'Invalid value for --port: unable to convert "many" into int.'),
+        ("serve --prot 1", "Unknown option: --prot. Did you mean --port?"),
+        ("import", 'Command "import" parameter FILE requires an argument.'),
+    ],
+)
+def test_what_was_mistyped_is_told_in_one_sentence(typed: str, said: str, tmp_path: Path) -> None:
+    command = typed.split()[0]
+    assert refusal(tmp_path, *typed.split(), status=2) == f"{said} `benefits {command} --help` says what it takes."
 
 
 def test_a_ready_demo_answers_at_the_address_that_it_prints(demo: Running) -> None:
