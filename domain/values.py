@@ -4,7 +4,7 @@ import calendar
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final, Literal
 
 Language = Literal["zh", "en"]
@@ -36,6 +36,11 @@ def typed(code: str) -> str:
     """A code as we spell it: full-width signs, blanks, hyphens and case do not matter when somebody types one."""
     plain = unicodedata.normalize("NFKC", code).upper()
     return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) != "Pd")
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """The instant at which a day begins there, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def add_months(day: date, months: int) -> date:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from api.cli.places import joined_settings
@@ -14,6 +14,7 @@ from api.settings import Settings
 from domain import clock as business
 from domain.actor import ANONYMOUS
 from domain.errors import InvalidInput
+from domain.values import midnight
 from domain.vault import Vault
 from seeds.demo import top_up_all
 
@@ -62,7 +63,7 @@ async def _move(settings: Settings, by: timedelta | None, until: date | None, ad
     try:
         async with database.transaction(ANONYMOUS) as unit:
             if until is not None:
-                by = datetime.combine(until, time(), business.ZONE).astimezone(UTC) - unit.now
+                by = midnight(until, business.ZONE) - unit.now
             if by is None:
                 return unit.now
             if by > _LONGEST:

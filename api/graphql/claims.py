@@ -1,6 +1,6 @@
 """The provider's queue of claims to accounts: a number, the day by which it answers, and nothing of the person."""
 
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from domain.redemption.actions import claiming
 from domain.redemption.queries import claims
 from domain.redemption.queries.shapes import SALE
 from domain.redemption.rules.claims import ClaimRefusal, Confirmation
-from domain.values import Fragment
+from domain.values import Fragment, midnight
 
 strawberry.enum(ClaimRefusal, description="Why a provider does not accept a claim: about the account.")
 
@@ -41,8 +41,8 @@ def build_claims(asked: Asked) -> Fragment:
     page = asked.page()
     after = None if page.after is None else (date.fromisoformat(str(page.after[0])), int(str(page.after[1])))
     zone = asked.context.reference.programmes[asked.subject.programme or 0].zone
-    midnight = datetime.combine(asked.subject.today, time(), zone)
-    return claims.desk_claims_fragment(asked.name, sale=SALE, first=page.first, after=after, midnight=midnight)
+    begun = midnight(asked.subject.today, zone)
+    return claims.desk_claims_fragment(asked.name, sale=SALE, first=page.first, after=after, midnight=begun)
 
 
 def read_claims(rows: Any, asked: Asked) -> Connection[DeskClaim]:

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ from domain.programmes.rules.document import (
     RuleSetDocument,
     SourceMark,
 )
-from domain.values import Words
+from domain.values import Words, midnight
 
 log = structlog.get_logger()
 
@@ -162,7 +162,7 @@ class KnownProgramme:
 
     def begins(self, day: date) -> datetime:
         """When a local date begins."""
-        return datetime.combine(min(max(day, _FIRST_DAY), _LAST_DAY), time(), self.zone).astimezone(UTC)
+        return midnight(min(max(day, _FIRST_DAY), _LAST_DAY), self.zone)
 
     def ends(self, day: date) -> datetime:
         """When the next local date begins."""

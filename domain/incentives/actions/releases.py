@@ -7,7 +7,7 @@ worker; the caller opens one transaction for each step.
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ from domain.programmes.queries import releases
 from domain.programmes.rules.codec import from_json
 from domain.programmes.rules.document import Group, Product
 from domain.programmes.rules.releases import Release
+from domain.values import midnight
 
 AT_ONCE: Final = 250
 
@@ -98,7 +99,7 @@ async def keep_entitlements(session: AsyncSession, now: datetime, *, rule_set_id
         return 0
     eve = begins - timedelta(days=1)
     pair = await _comparison(session, now, before=old.id, after=new.id, day=eve)
-    known_at = min(now, datetime.combine(begins, time(), pair.before.zone))
+    known_at = min(now, midnight(begins, pair.before.zone))
     products = [product for product in pair.products if rests_on_score(product)]
     count = 0
     async for people in _people(session, pair.programme_id, part):

@@ -1,6 +1,6 @@
 """How much of a budget one use is held for, and for how long."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from domain.incentives.rules.standing import Catalogue, budget_window
@@ -14,6 +14,7 @@ from domain.programmes.rules.shapes import (
     VoucherPack,
 )
 from domain.programmes.rules.terms import BudgetUnit, RedeemPath
+from domain.values import midnight
 
 HOLD: Final = timedelta(hours=48)
 
@@ -32,7 +33,7 @@ def held_until(product: Product, catalogue: Catalogue, now: datetime) -> datetim
     window = budget_window(product, catalogue.today)
     if window is None or window[1] is None:
         return now + HOLD
-    return min(now + HOLD, datetime.combine(window[1], time(), catalogue.zone).astimezone(UTC))
+    return min(now + HOLD, midnight(window[1], catalogue.zone))
 
 
 def _most_fen(product: Product) -> int | None:

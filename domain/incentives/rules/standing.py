@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from domain.programmes.rules.document import Band, Group, Product, RuleSetDocument
 from domain.programmes.rules.shapes import VoucherKind, VoucherPack
 from domain.programmes.rules.terms import ConsentPurpose, RegistrationKind, Window
 from domain.programmes.rules.windows import window_of
-from domain.values import Words, add_months
+from domain.values import Words, add_months, midnight
 
 HOURS = Words(zh="小时", en="hours")
 POINTS = Words(zh="分", en="points")
@@ -55,7 +55,7 @@ class Catalogue:
     @property
     def midnight(self) -> datetime:
         """The instant at which this day began."""
-        return datetime.combine(self.today, time(), self.zone)
+        return midnight(self.today, self.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from domain.programmes.rules.document import Product, RuleSetDocument
 from domain.programmes.rules.drafts import check_facts, read_rule_set, surroundings
 from domain.programmes.rules.releases import Release
 from domain.programmes.rules.terms import OrganisationKind
-from domain.values import words
+from domain.values import midnight, words
 
 DRY_RUN = "dry_run"
 ENTITLEMENTS = "entitlements"
@@ -45,7 +45,7 @@ class Local:
 
     def midnight(self, day: date) -> datetime:
         """The instant at which a day begins here."""
-        return datetime.combine(day, time(), self.zone)
+        return midnight(day, self.zone)
 
 
 async def local_day(session: AsyncSession, actor: Actor, now: datetime) -> Local:

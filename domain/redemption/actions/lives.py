@@ -9,7 +9,7 @@ cut_paid_months(session, now, *, programme_id, today)                     daily,
 cut_settled(session, now, *, programme_id, month, organisation_id)        one shop's month
 """
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ from domain.redemption.actions.telling import SALE, tell
 from domain.redemption.queries import claims, lives, sales
 from domain.redemption.queries.lives import Settled
 from domain.redemption.rules.ends import OFFICE_WINDOW, RELEASED_AFTER, Sale
-from domain.values import add_months
+from domain.values import add_months, midnight
 
 _WORKER: Final = Actor(role=Role.WORKER)
 _OF_SALES: Final = (
@@ -139,8 +139,8 @@ async def cut_settled(
     settled = Settled(
         programme_id=programme_id,
         organisation_id=organisation_id,
-        since=datetime.combine(first, time(), ZoneInfo(zone)),
-        until=datetime.combine(add_months(first, 1), time(), ZoneInfo(zone)),
+        since=midnight(first, ZoneInfo(zone)),
+        until=midnight(add_months(first, 1), ZoneInfo(zone)),
         settled_before=now - OFFICE_WINDOW,
         zone=zone,
     )

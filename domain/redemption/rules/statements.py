@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from domain.errors import AlreadyDecided, InvalidInput, TooEarly
-from domain.values import add_months, words
+from domain.values import add_months, midnight, words
 
 MAX_REFERENCE: Final = 100
 _MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
@@ -74,7 +74,7 @@ def month_of(text: str, zone: ZoneInfo) -> Month:
             words("请按 2026-06 的格式填写月份。", "Please write the month like 2026-06."), field="month"
         )
     first = date(int(found[1]), int(found[2]), 1)
-    return Month(first=first, since=_midnight(first, zone), until=_midnight(add_months(first, 1), zone))
+    return Month(first=first, since=midnight(first, zone), until=midnight(add_months(first, 1), zone))
 
 
 def statement_of(raw: Mapping[str, Any]) -> Statement:
@@ -114,7 +114,3 @@ def reference_of(text: str) -> str:
             field="paymentRef",
         )
     return stripped
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from domain.values import midnight
 
 FEWEST: Final = 10
 STEP: Final = 10
@@ -64,8 +66,8 @@ def year_of(number: int, zone: ZoneInfo) -> Year:
         number=number,
         first=first,
         last=date(number, 12, 31),
-        since=datetime.combine(first, time(), zone).astimezone(UTC),
-        until=datetime.combine(after, time(), zone).astimezone(UTC),
+        since=midnight(first, zone),
+        until=midnight(after, zone),
     )
 
 

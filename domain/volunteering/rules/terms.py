@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from domain.programmes.rules.document import ActivityType
+from domain.values import midnight
 
 
 class Settings(Protocol):
@@ -60,7 +61,7 @@ class VolunteerTerms:
 
     def midnight(self, day: date) -> datetime:
         """The instant at which a local date begins."""
-        return datetime.combine(day, time(), ZoneInfo(self.timezone))
+        return midnight(day, ZoneInfo(self.timezone))
 
 
 def terms_of(settings: Settings) -> VolunteerTerms:
