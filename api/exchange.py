@@ -15,7 +15,7 @@ confirm, and the other groups of people who took part in the organisation's even
 import json
 import time as clock
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
@@ -33,7 +33,7 @@ from domain.actor import Caller
 from domain.errors import DomainError, InvalidInput, NotAllowed
 from domain.programmes import queries as programmes
 from domain.programmes.rules.codec import from_json
-from domain.values import words
+from domain.values import FIRST_DAY, LAST_DAY, words
 from domain.volunteering import actions
 from domain.volunteering.queries.exchange import as_file
 from domain.volunteering.rules.exchange import MOST_EXPORTED
@@ -42,7 +42,6 @@ from domain.volunteering.rules.terms import VolunteerTerms, terms_of
 PATH: Final = "/exchange/services"
 RECORDS: Final = "/exchange/records"
 NDJSON: Final = "application/x-ndjson"
-_FIRST, _LAST = date(2000, 1, 1), date(9999, 1, 1)
 _NO_STORE: Final = {"cache-control": "no-store"}
 
 
@@ -69,7 +68,7 @@ class Exchange:
             caller, asked = self._caller(request), request.query_params
             since, until = (_day(asked.get(name), name) for name in ("from", "until"))
             after = _whole(asked.get("after", "0"))
-            days = (since or _FIRST, until or _LAST)
+            days = (since or FIRST_DAY, until or LAST_DAY)
             async with self._database.transaction(caller) as unit:
                 lines = await _exported(unit, request.url.path, days, after)
         except DomainError as error:
@@ -110,7 +109,7 @@ async def _exported(unit: Unit, path: str, days: tuple[date, date], after: int) 
     if path == RECORDS:
         return await actions.export_records(unit.session, unit.actor, unit.now, between=days, after=after)
     terms = await _terms(unit.session, unit.actor.programme_id)
-    between = (_midnight(terms, days[0]), _midnight(terms, days[1] + timedelta(days=1)))
+    between = terms.between(*days)
     return await actions.export_services(unit.session, unit.actor, unit.now, between=between, after=after)
 
 
@@ -124,10 +123,6 @@ async def _terms(session: AsyncSession, programme_id: int | None) -> VolunteerTe
 
 def _settings(content: Mapping[str, object]) -> Mapping[str, object]:
     return {name: content[name] for name in ProgrammeSettings.__dataclass_fields__ if name in content}
-
-
-def _midnight(terms: VolunteerTerms, day: date) -> datetime:
-    return terms.midnight(day) if day < _LAST else datetime.combine(_LAST, time(), UTC)
 
 
 def _day(text: str | None, field: str) -> date | None:

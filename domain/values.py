@@ -4,11 +4,14 @@ import calendar
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, Literal
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+# Days beyond these are meant as no limit, and some of them have no instant in every zone.
+FIRST_DAY: Final = date(1900, 1, 1)
+LAST_DAY: Final = date(9999, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,12 @@ def typed(code: str) -> str:
 
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The instant at which a day begins there, in UTC."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return datetime.combine(min(max(day, FIRST_DAY), LAST_DAY), time(), zone).astimezone(UTC)
+
+
+def next_midnight(day: date, zone: tzinfo) -> datetime:
+    """The instant at which a day ends there, in UTC."""
+    return midnight(min(day, LAST_DAY) + timedelta(days=1), zone)
 
 
 def add_months(day: date, months: int) -> date:

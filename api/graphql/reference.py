@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -32,14 +32,10 @@ from domain.programmes.rules.document import (
     RuleSetDocument,
     SourceMark,
 )
-from domain.values import Words, midnight
+from domain.values import Words, midnight, next_midnight
 
 log = structlog.get_logger()
 
-# Days beyond these are meant as no limit, and some of them have no instant in every zone.
-_FIRST_DAY: Final = date(1900, 1, 1)
-_LAST_DAY: Final = date(9999, 1, 1)
-_ONE_DAY: Final = timedelta(days=1)
 _RELEASED: Final = frozenset({"PUBLISHED", "SUSPENDED", "REPLACED"})
 
 
@@ -162,11 +158,11 @@ class KnownProgramme:
 
     def begins(self, day: date) -> datetime:
         """When a local date begins."""
-        return midnight(min(max(day, _FIRST_DAY), _LAST_DAY), self.zone)
+        return midnight(day, self.zone)
 
     def ends(self, day: date) -> datetime:
         """When the next local date begins."""
-        return self.begins(min(day, _LAST_DAY - _ONE_DAY) + _ONE_DAY)
+        return next_midnight(day, self.zone)
 
     def rule_set_on(self, day: date) -> KnownRuleSet:
         """The rules in force on a day. Raises: NotFound before the first."""

@@ -95,6 +95,8 @@ async def test_hours_of_another_platform_are_claims_until_somebody_else_confirms
         assert activity == given["service"]["activity"]
         state = (mine["service"]["hours"], mine["service"]["status"], mine["service"]["enteredBy"])
         assert state == (2, "CONFIRMED", "IMPORT")
+        everything = await browser.get(exchange.PATH, params={"from": "0001-01-01", "until": "9999-12-31"})
+        assert everything.text == answer.text
         nothing = await browser.get(exchange.PATH, params={"until": "2020-01-01"})
         assert (nothing.status_code, nothing.text) == (200, "")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -69,7 +69,7 @@ async def issue_certificate(
         return int(str(earlier["id"]))
     rules.check_period(*period, terms.day_of(now))
     await volunteers.lock(session, volunteer_id=volunteer_id)
-    between = (terms.midnight(period[0]), terms.midnight(period[1] + timedelta(days=1)))
+    between = terms.between(*period)
     stretches = await certificates.certified(session, volunteer_id=volunteer_id, between=between)
     rules.check_stretches(stretches)
     certificate_id = await _standing(

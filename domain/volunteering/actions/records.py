@@ -1,7 +1,7 @@
 """Training, awards and evaluations: recorded by the organisation, put right by it, declined by the volunteer."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -138,7 +138,7 @@ async def drop_record(session: AsyncSession, now: datetime, *, record_id: int) -
 
 
 async def _taker(session: AsyncSession, actor: Actor, *, terms: VolunteerTerms, draft: RecordDraft) -> Taker:
-    day = (terms.midnight(draft.on), terms.midnight(draft.on + timedelta(days=1)))
+    day = terms.between(draft.on, draft.on)
     number = read_number(draft.volunteer_number)
     found = await records.taker(session, number=number, whose=organiser_of(actor), day=day)
     return rules.check_taker(found, draft, actor.person_id)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from domain.programmes.rules.document import ActivityType
-from domain.values import midnight
+from domain.values import midnight, next_midnight
 
 
 class Settings(Protocol):
@@ -52,16 +52,12 @@ class VolunteerTerms:
     def day_and_year(self, instant: datetime) -> tuple[datetime, datetime, datetime, datetime]:
         """When the local day and the local year of an instant begin and end."""
         day = self.day_of(instant)
-        return (
-            self.midnight(day),
-            self.midnight(day + timedelta(days=1)),
-            self.midnight(date(day.year, 1, 1)),
-            self.midnight(date(day.year + 1, 1, 1)),
-        )
+        return *self.between(day, day), *self.between(date(day.year, 1, 1), date(day.year, 12, 31))
 
-    def midnight(self, day: date) -> datetime:
-        """The instant at which a local date begins."""
-        return midnight(day, ZoneInfo(self.timezone))
+    def between(self, first: date, last: date) -> tuple[datetime, datetime]:
+        """When the first of these local dates begins, and when the last one ends."""
+        zone = ZoneInfo(self.timezone)
+        return midnight(first, zone), next_midnight(last, zone)
 
 
 def terms_of(settings: Settings) -> VolunteerTerms:
