@@ -89,11 +89,9 @@ def eventually(question: Callable[[], T]) -> T:
     return answer
 
 
-def seconds_until_gone(process: int) -> float:
-    """How long a process still lives; one that is dead but not yet collected is gone."""
-    start = time.monotonic()
+def wait_until_gone(process: int) -> None:
+    """Waits for the end of a process; one that is dead but not yet collected is gone."""
     eventually(lambda: not is_alive(process))
-    return time.monotonic() - start
 
 
 def is_alive(process: int) -> bool:

@@ -33,6 +33,9 @@ DESK = "{ organiser { volunteerRecords { edges { node { id volunteerNumber title
 OBJECT = f"""mutation ($id: ID!, $key: UUID!) {{ objectTo(target: VOLUNTEER_RECORD, id: $id,
     reason: "我没有得到这次表彰。", idempotencyKey: $key) {{
     ... on Objection {{ id target subject {{ id ... on VolunteerRecord {{ title }} }} }} {FAULT} }} }}"""
+LOOK_UP = f"""mutation ($id: String!, $key: UUID!) {{
+    lookUpCitizen(by: CASE, value: $id, purpose: OBJECTION, idempotencyKey: $key) {{
+    ... on CitizenFile {{ objections {{ subject {{ ... on VolunteerRecord {{ title }} }} }} }} {FAULT} }} }}"""
 OWN = "{ me { volunteering { records { id title } } } }"
 NODE = "query ($id: ID!) { node(id: $id) { ... on VolunteerRecord { title } } }"
 
@@ -119,6 +122,8 @@ async def test_a_member_objects_to_a_record_that_is_wrong_and_to_nobody_elses(ci
         assert (await ask(member, OBJECT, id=added["id"]))["errorCode"] == "OVERLAP"
         other = await ask(organiser, ADD, input={**award, "title": "季度志愿者"})
         async with city.client(await city.caller(Role.OFFICER, 1)) as officer:
+            file = await ask(officer, LOOK_UP, id=opened["id"])
+            assert [one["subject"] for one in file["objections"]] == [{"title": "年度志愿者"}]
             decided = await ask(officer, DECIDE, id=opened["id"], outcome="UPHELD", decision="查无此次表彰。")
             assert decided["status"] == "UPHELD", decided
         # The objection was right, so what the record said is gone; the other one stays.

@@ -25,7 +25,8 @@ MINE = """{ me { memberships { joinedOn } notices { edges { node { kind } } }
 OFFICE = "{ office { objections { edges { node { id target status } } } } }"
 LOOK_UP = """mutation ($by: CitizenKey!, $value: String!, $purpose: LookUpPurpose!, $key: UUID!) {
   lookUpCitizen(by: $by, value: $value, purpose: $purpose, idempotencyKey: $key) {
-    ... on CitizenFile { displayName score { points } objections { reason status } }
+    ... on CitizenFile { displayName score { points } objections { reason status attachments { base64 }
+        subject { ... on Service { status hours event { title } history { to } } } } }
     ... on UserError { errorCode inputField }
   }
 }"""
@@ -80,7 +81,9 @@ async def test_a_volunteer_who_never_joined_objects_and_gets_the_hours_back(city
         assert opened["id"] in [edge["node"]["id"] for edge in (await officer.ask(OFFICE))["objections"]["edges"]]
 
         file = await ask(officer, LOOK_UP, **by_number, purpose="OBJECTION")
-        assert (file["score"], [one["reason"] for one in file["objections"]]) == (None, ["我在场,有签到。"])
+        [case] = file["objections"]
+        assert (file["score"], case["reason"], case["attachments"]) == (None, "我在场,有签到。", [{"base64": PNG}])
+        assert (case["subject"]["status"], case["subject"]["hours"]) == ("REJECTED", 3)
         for purpose in ("REPAIR", "ASSISTED_SERVICE", "REVERSAL"):
             assert await ask(officer, LOOK_UP, **by_number, purpose=purpose) == nobody
         assert await ask(officer, LOOK_UP, by="VOLUNTEER_NUMBER", value="V000000000", purpose="OBJECTION") == nobody

@@ -75,7 +75,8 @@ REPAIR = """mutation ($id: ID!, $statement: String!, $attachments: [ID!], $key: 
 LOOK_UP = """mutation ($value: String!, $purpose: LookUpPurpose!, $key: UUID!) {
   lookUpCitizen(by: CASE, value: $value, purpose: $purpose, idempotencyKey: $key) {
     ... on CitizenFile {
-      displayName score { points } records { id } objections { id reason } repairs { id } openObligations { id }
+      displayName score { points } records { id } repairs { id } openObligations { id }
+      objections { id reason subject { id ... on Benefit { decision { sentence conditions { met } } } } }
     }
     ... on UserError { errorCode inputField }
   }
@@ -185,7 +186,8 @@ async def office_sees_that_it_is_there(desk: Client, objection: str) -> None:
     assert (node["id"], node["status"], node["attachments"], node["subject"]) == (objection, "OPEN", [], None)
     assert node["reason"] == "(Sealed. Look up the citizen by this case to read it.)"
     file = await desk.ask(LOOK_UP, value=objection, purpose="OBJECTION", key=key())
-    assert file["objections"] == [{"id": objection, "reason": "The bill was paid in time."}]
+    [case] = file["objections"]
+    assert (case["id"], case["reason"]) == (objection, "The bill was paid in time.")
     assert (file["score"]["points"], len(file["records"])) == (1000, 1)
     assert (file["repairs"], file["openObligations"]) == (None, None)
     refused = await desk.ask(LOOK_UP, value=objection, purpose="REPAIR", key=key())
@@ -257,6 +259,11 @@ async def test_each_kind_of_thing_can_be_objected_to_and_is_shown(city: City) ->
         benefit = (await phone.ask("{ me { benefits { id } } }"))["benefits"][0]["id"]
         opened = await phone.ask(OBJECT, target="DECISION", id=benefit, reason="I am old enough.", key=key())
         assert opened["subject"] == {"__typename": "Benefit", "id": benefit}
+        async with city.client(await city.caller(Role.OFFICER)) as desk:
+            file = await desk.ask(LOOK_UP, value=opened["id"], purpose="OBJECTION", key=key())
+            [case] = [one for one in file["objections"] if one["id"] == opened["id"]]
+            assert case["subject"]["id"] == benefit
+            assert case["subject"]["decision"]["sentence"]
         for target in ("RECORD", "REDEMPTION", "SERVICE", "ACCESS", "DECISION"):
             refused = await phone.ask(OBJECT, target=target, reason="?", key=key())
             assert (refused["errorCode"], refused["inputField"]) == ("INVALID_INPUT", "id")
