@@ -3,6 +3,7 @@
 import strawberry
 
 from api.graphql.case_work import CasesOfOffice
+from api.graphql.claims import ClaimsOfOffice
 from api.graphql.context import Info
 from api.graphql.organisations import OrganisationsOfOffice
 from api.graphql.programmes import Programme, programme_of
@@ -13,7 +14,7 @@ from domain.values import Fragment
 
 
 @strawberry.type(description="The office of one programme.")
-class Office(CasesOfOffice, OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
+class Office(CasesOfOffice, ClaimsOfOffice, OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
     programme: Programme
 
 

@@ -1,0 +1,59 @@
+"""Claims that no provider has answered: the office's list of them, and its door to one of them."""
+
+from migrations.dialect import run
+
+revision = "0051"
+down_revision = "0032"
+
+
+def upgrade() -> None:
+    run("""
+    DROP FUNCTION late_claims();
+    -- The office's list of claims whose provider keeps silent; nothing of whose they are, and no account number.
+    CREATE FUNCTION late_claims(p_after date, p_after_id bigint, p_limit integer)
+        RETURNS TABLE (sale redemption, answer_by date)
+        LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public AS $$
+    #variable_conflict use_column
+    BEGIN
+        RETURN QUERY
+            SELECT r, a.answer_by
+            FROM account_claim AS a
+            JOIN redemption AS r ON r.id = a.redemption_id
+            WHERE r.programme_id = identity_programme() AND identity_role() IN ('officer', 'approver')
+              AND r.status = 'CLAIM_SENT' AND a.escalated_at IS NOT NULL
+              AND (p_after IS NULL OR (a.answer_by, a.redemption_id) > (p_after, p_after_id))
+            ORDER BY a.answer_by, a.redemption_id
+            LIMIT p_limit;
+    END $$;
+    -- An officer answering in the stead of a provider that keeps silent.
+    CREATE FUNCTION reveal_late_claim(p_redemption bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = public AS $$
+    BEGIN
+        PERFORM open_door(ARRAY(
+            SELECT a.citizen_id FROM account_claim AS a
+            JOIN redemption AS r ON r.id = a.redemption_id
+            WHERE a.redemption_id = p_redemption AND r.programme_id = identity_programme()
+              AND identity_role() = 'officer' AND a.escalated_at IS NOT NULL));
+    END $$;
+    """)
+
+
+def downgrade() -> None:
+    run("""
+    DROP FUNCTION reveal_late_claim(bigint);
+    DROP FUNCTION late_claims(date, bigint, integer);
+    CREATE FUNCTION late_claims()
+        RETURNS TABLE (redemption_id bigint, organisation_id bigint, product_id bigint, receipt_number text,
+            answer_by date, escalated_at timestamptz)
+        LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public AS $$
+    #variable_conflict use_column
+    BEGIN
+        RETURN QUERY
+            SELECT r.id, r.organisation_id, r.product_id, r.receipt_number, a.answer_by, a.escalated_at
+            FROM account_claim AS a
+            JOIN redemption AS r ON r.id = a.redemption_id
+            WHERE r.programme_id = identity_programme() AND identity_role() IN ('officer', 'approver')
+              AND r.status = 'CLAIM_SENT' AND a.escalated_at IS NOT NULL
+            ORDER BY a.answer_by, r.id;
+    END $$;
+    """)
