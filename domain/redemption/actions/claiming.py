@@ -25,7 +25,7 @@ from domain.errors import (
 from domain.incentives import queries as incentives
 from domain.incentives.actions.accounts import check_consent, joined
 from domain.incentives.queries import CountedWindow, Use, accounts, is_offered
-from domain.incentives.rules.decision import decide
+from domain.incentives.rules.decision import NOT_GIVEN, decide
 from domain.incentives.rules.relief import Relief
 from domain.incentives.rules.standing import Catalogue, allowance_window, budget_window
 from domain.ledger import queries as ledger
@@ -35,7 +35,7 @@ from domain.notices.rules import Kind
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.terms import BudgetUnit
 from domain.redemption.actions.ending import give_allowance_back, note, turn_budget
-from domain.redemption.actions.presenting import NOT_GIVEN, refusal_of
+from domain.redemption.actions.presenting import refusal_of
 from domain.redemption.actions.telling import tell
 from domain.redemption.queries import claims, sales
 from domain.redemption.queries.claims import Answer, NewClaim

@@ -13,13 +13,13 @@ from domain.actor import Actor
 from domain.errors import AlreadyDecided, ConsentRequired, NotFound, ProductUnavailable
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
-from domain.incentives.rules.decision import decide, unmet_kinds
+from domain.incentives.rules.decision import NOT_GIVEN, decide, unmet_kinds
 from domain.incentives.rules.holds import HOLD, held_amount, held_until
 from domain.incentives.rules.standing import Catalogue, budget_window
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.programmes.rules.terms import ConditionKind
-from domain.redemption.actions.presenting import JOIN_FIRST, NOT_GIVEN, refusal_of
+from domain.redemption.actions.presenting import JOIN_FIRST, refusal_of
 from domain.redemption.queries import reservations as queries
 from domain.redemption.queries.reservations import Turned, Wish
 from domain.values import words
