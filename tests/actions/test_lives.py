@@ -22,7 +22,9 @@ from domain.people.actions import look_up_by_presence, presence_code_of, show_pr
 from domain.people.actions.joining import withdraw
 from domain.people.rules import Purpose
 from domain.people.settlement import Post
+from domain.programmes.rules.document import Budget
 from domain.programmes.rules.shapes import DepositWaiver, PapersLater, PayLater, QuotaUplift
+from domain.programmes.rules.terms import BudgetUnit, Window
 from domain.redemption.actions.lives import contest_claim, deny_claim
 from domain.values import words
 from tests.actions.accounts import cut, sign, told, turn
@@ -69,6 +71,38 @@ async def test_a_deposit_is_late_past_its_day_and_released_fifteen_days_later(co
     assert isinstance(await refused(counter.close(till, number, claim=5, reason="损坏")), AlreadyDecided)
     assert isinstance(await refused(counter.extend(till, number, 5)), AlreadyDecided)
     assert await counter.used(product_id) == [1]
+    await books_agree(counter)
+
+
+@pytest.mark.parametrize("shape", [DEPOSIT, PayLater(max_fen=100_000, days=30)])
+async def test_what_a_budget_of_pieces_waives_the_city_stands_for(counter: Counter, shape: Any) -> None:
+    pieces = Budget(amount=4, unit=BudgetUnit.PIECES, window=Window.CALENDAR_YEAR)
+    product_id = await counter.offer(shape, budget=pieces)
+    kept = [("CITY", "GUARANTEE", 60_000, "PENDING")]
+    _, till, returned = await counter.sell(product_id, basis=60_000)
+    assert (await moves(counter, returned), await counter.budget(product_id)) == (kept, (1, 0))
+    await counter.close(till, returned)
+    assert await moves(counter, returned) == [*kept, ("CITY", "GUARANTEE", 0, "VOIDED")]
+    _, till, undone = await counter.sell(product_id, basis=60_000)
+    await counter.reverse(till, undone)
+    assert await counter.budget(product_id) == (0, 1)
+    _, till, damaged = await counter.sell(product_id, basis=60_000)
+    _, _, forgotten = await counter.sell(product_id, basis=60_000)
+    await counter.close(till, damaged, claim=45_000, reason="损坏")
+    await turn(counter, TEN + 9 * DAY)
+    assert await moves(counter, damaged) == [
+        *kept,
+        ("CITY", "GUARANTEE", 45_000, "POSTED"),
+        ("GUARANTEE", "PAYABLE", 45_000, "POSTED"),
+    ]
+    assert await counter.budget(product_id) == (1, 2)
+    await turn(counter, TEN + 31 * DAY)
+    await turn(counter, TEN + 46 * DAY)
+    assert (await status(counter, forgotten), await counter.budget(product_id)) == ("RELEASED", (0, 3))
+    assert await counter.rows(
+        "SELECT count(*) FROM account AS a JOIN product AS p ON a.owner LIKE p.code || '/%' WHERE p.id = :id",
+        id=product_id,
+    ) == [(0,)]
     await books_agree(counter)
 
 
