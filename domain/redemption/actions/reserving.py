@@ -14,7 +14,7 @@ from domain.errors import AlreadyDecided, ConsentRequired, NotFound, ProductUnav
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
 from domain.incentives.rules.decision import NOT_GIVEN, decide, unmet_kinds
-from domain.incentives.rules.holds import HOLD, held_amount, held_until
+from domain.incentives.rules.holds import HOLD, has_no_most, held_amount, held_until
 from domain.incentives.rules.standing import Catalogue, budget_window
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
@@ -94,7 +94,7 @@ async def _wish(session: AsyncSession, actor: Actor, now: datetime, *, catalogue
         raise ConsentRequired(JOIN_FIRST)
     amount = held_amount(product)
     if amount is None:
-        raise ProductUnavailable(_NOT_SCARCE)
+        raise ProductUnavailable(_NO_MOST if has_no_most(product) else _NOT_SCARCE)
     standing, state = await incentives.inputs(
         session, now, citizen_id=actor.citizen_id, product_id=product_id, organisation_id=None, catalogue=catalogue
     )
@@ -130,4 +130,8 @@ async def _tell(session: AsyncSession, now: datetime, *, turned: list[Turned], k
 
 _NOT_SCARCE = words(
     "这项惠民不用预约,可直接使用或申请。", "This benefit needs no reservation. Use it, or claim it on its own page."
+)
+_NO_MOST = words(
+    "这项惠民未定每次最高额,无法预留。预算有余时可直接使用。",
+    "Nothing says how much one use may take at most, so nothing can be held. Use it while the budget lasts.",
 )
