@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from domain.actor import ANONYMOUS, Caller, Role
 from domain.errors import (
@@ -27,7 +26,7 @@ from domain.programmes.rules.shapes import DepositWaiver, PapersLater, PayLater,
 from domain.programmes.rules.terms import BudgetUnit, Window
 from domain.redemption.actions.lives import contest_claim, deny_claim
 from domain.values import words
-from tests.actions.accounts import cut, sign, told, turn
+from tests.actions.accounts import cut, everything_of, sign, told, turn
 from tests.actions.counter import MINUTE, TEN, Counter, books_agree, counter, refused
 from tests.rules.benefits import money, uses
 
@@ -277,21 +276,6 @@ async def test_an_officer_reaches_only_sales_of_whom_they_have_looked_up_for_tha
     again = await officer_before(counter, citizen, late, Purpose.REVERSAL)
     assert isinstance(await refused(counter.reverse(again, number, late)), TooLate)
     assert await status(counter, number) == "COMPLETED"
-
-
-async def everything_of(counter: Counter, skip: set[str]) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, as somebody with a copy of the whole database reads it."""
-    names = await counter.rows(
-        "SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace"
-        " AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND has_table_privilege(c.oid, 'SELECT')"
-    )
-    found: dict[str, list[dict[str, Any]]] = {}
-    async with counter.worker.reading(ANONYMOUS) as unit:
-        for (name,) in names:
-            if name not in skip:
-                rows = await unit.session.execute(text(f"SELECT to_jsonb(t) FROM {name} AS t"))
-                found[name] = list(rows.scalars())
-    return found
 
 
 async def test_after_settlement_nobody_can_put_sale_and_person_together_again(counter: Counter) -> None:

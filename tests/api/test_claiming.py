@@ -135,11 +135,11 @@ async def test_the_office_answers_what_the_provider_has_not(city: City, phone: C
         assert await office.ask(OPEN, id=number, key=str(uuid4())) == {"errorCode": "ALREADY_DECIDED"}
         assert (await office.ask(LATE))["lateClaims"]["edges"] == []
         log = await phone.ask("{ me { accessLog { edges { node { actor purpose what } } } } }")
-        assert log["accessLog"]["edges"][0]["node"] == {
+        assert {
             "actor": "The programme office",
             "purpose": "ACCOUNT_CLAIM",
             "what": "Read your account number for “Free water”, since the provider has not answered",
-        }
+        } in [edge["node"] for edge in log["accessLog"]["edges"]]
 
 
 async def test_water_is_claimed_on_the_phone_and_answered_at_the_desk(city: City, phone: Client) -> None:
@@ -179,11 +179,11 @@ async def test_water_is_claimed_on_the_phone_and_answered_at_the_desk(city: City
         assert await desk.ask(REFUSE, id=number, key=str(uuid4())) == {"errorCode": "ALREADY_DECIDED"}
         assert (await desk.ask(QUEUE, first=5))["claims"]["edges"] == []
     log = await phone.ask("{ me { accessLog { edges { node { actor purpose what } } } } }")
-    assert log["accessLog"]["edges"][0]["node"] == {
+    assert {
         "actor": "A provider",
         "purpose": "ACCOUNT_CLAIM",
         "what": "Read your account number for “Free water”",
-    }
+    } in [edge["node"] for edge in log["accessLog"]["edges"]]
     kinds = await phone.ask("{ me { notices(first: 1) { edges { node { kind title } } } } }")
     assert kinds["notices"]["edges"][0]["node"] == {"kind": "CLAIM_CONFIRMED", "title": "Your relief is on the bill"}
 
