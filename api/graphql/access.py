@@ -220,6 +220,7 @@ TYPES: Final[Mapping[str, Roles]] = {
     "DeskRedemption": SHOP | OFFICE,
     "DeskClaim": SHOP | OFFICER,
     "LateClaim": OFFICE,
+    "PartnerCodeStock": OFFICE,
     "ScanAnswer": SHOP,
     "Office": OFFICE,
     "BudgetLine": OFFICE,

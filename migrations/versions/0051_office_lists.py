@@ -1,4 +1,4 @@
-"""Claims that no provider has answered: the office's list of them, and its door to one of them."""
+"""What the office has to see: claims that no provider has answered, and how many codes of a partner are left."""
 
 from migrations.dialect import run
 
@@ -7,6 +7,11 @@ down_revision = "0032"
 
 
 def upgrade() -> None:
+    late_claims()
+    stock()
+
+
+def late_claims() -> None:
     run("""
     DROP FUNCTION late_claims();
     -- The office's list of claims whose provider keeps silent; nothing of whose they are, and no account number.
@@ -38,8 +43,26 @@ def upgrade() -> None:
     """)
 
 
+def stock() -> None:
+    run("""
+    CREATE POLICY partner_code_doors ON partner_code FOR SELECT TO CURRENT_USER USING (true);
+    -- How many codes each product has left; nothing of the codes, nor of who has got one.
+    CREATE FUNCTION partner_code_stock()
+        RETURNS TABLE (programme_id smallint, product_id bigint, product_code text, codes_left bigint)
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+        SELECT p.programme_id, p.id, p.code, (
+            SELECT count(*) FROM partner_code AS c
+            WHERE c.programme_id = p.programme_id AND c.product_code = p.code AND c.redemption_id IS NULL)
+        FROM product AS p
+        WHERE p.status IN ('PUBLISHED', 'SUSPENDED') AND CAST(p.content ->> 'partner_codes' AS boolean)
+    $$;
+    """)
+
+
 def downgrade() -> None:
     run("""
+    DROP FUNCTION partner_code_stock();
+    DROP POLICY partner_code_doors ON partner_code;
     DROP FUNCTION reveal_late_claim(bigint);
     DROP FUNCTION late_claims(date, bigint, integer);
     CREATE FUNCTION late_claims()
