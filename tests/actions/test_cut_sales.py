@@ -132,6 +132,7 @@ async def test_an_objection_keeps_the_number_of_its_sale_only_while_it_goes_on(c
     assert await cut(counter, SETTLED, JUNE, SHOP) >= 2
     remedy = (await counter.rows("SELECT remedy_until FROM objection WHERE id = :id", id=decided))[0][0]
     kept = "SELECT id, subject_key FROM objection WHERE id = ANY (:ids) ORDER BY id"
+    asked = "SELECT (result ->> 'id')::bigint FROM idempotency WHERE operation = 'object_to' AND principal = :principal"
     for today, left in (
         (day_of(SETTLED), sales[0]),
         (remedy, sales[0]),
@@ -141,6 +142,8 @@ async def test_an_objection_keeps_the_number_of_its_sale_only_while_it_goes_on(c
         async with counter.worker.transaction(ANONYMOUS) as unit:
             await forget_sales(unit.session, programme_id=counter.programme_id, today=today)
         assert await counter.rows(kept, ids=[decided, open_one]) == [(decided, [left]), (open_one, [sales[1]])]
+        keys = await counter.rows(asked, principal=f"person:{citizen.person_id}")
+        assert {key for (key,) in keys} == ({decided, open_one} if left else {open_one})
     assert await counter.rows("SELECT contested_at FROM redemption WHERE id = ANY (:ids)", ids=sales) == [(None,)] * 2
 
 

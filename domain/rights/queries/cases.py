@@ -42,13 +42,19 @@ _WITHDRAW_ALL: Final = text("""
     WHERE person_id = :person AND programme_id = :programme AND status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
     RETURNING id, target, subject_key
 """)
-# A case that is over, and can be taken no further, keeps no number of a sale that is cut from its person.
+# A case that is over, and can be taken no further, keeps no number of a sale that is cut from its person, nor the
+# digest of a request that named it.
 _FORGET_SALES: Final = text("""
-    UPDATE objection AS o SET subject_key = '{0}'
-    WHERE o.programme_id = :programme AND o.target = 'REDEMPTION' AND o.subject_key <> '{0}'
-      AND o.status NOT IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
-      AND (o.remedy_until IS NULL OR o.remedy_until < CAST(:today AS date))
-      AND NOT EXISTS (SELECT FROM redemption_holder AS h WHERE h.redemption_id = o.subject_key[1])
+    WITH cut AS (
+        UPDATE objection AS o SET subject_key = '{0}'
+        WHERE o.programme_id = :programme AND o.target = 'REDEMPTION' AND o.subject_key <> '{0}'
+          AND o.status NOT IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
+          AND (o.remedy_until IS NULL OR o.remedy_until < CAST(:today AS date))
+          AND NOT EXISTS (SELECT FROM redemption_holder AS h WHERE h.redemption_id = o.subject_key[1])
+        RETURNING o.id, o.person_id
+    )
+    DELETE FROM idempotency AS i USING cut AS c
+    WHERE i.principal = 'person:' || c.person_id AND i.operation = 'object_to' AND i.result ->> 'id' = c.id::text
 """)
 _HAND_OVER: Final = text("""
     UPDATE objection
