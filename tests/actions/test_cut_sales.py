@@ -1,5 +1,6 @@
 """What stays of a settled sale leads to nobody: no number, no instant, no order of rows, no case and no officer."""
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -8,17 +9,18 @@ from uuid import uuid4
 
 import pytest
 
+from api.daily import DAILY, City, Morning, shuffle_yesterdays_looks
 from domain.actor import ANONYMOUS, Caller
-from domain.consent.queries import shuffle_looks
 from domain.people.actions import look_up_by_presence, presence_code_of, show_presence_code
 from domain.people.rules import Purpose
 from domain.programmes.rules.shapes import AmountOff
 from domain.redemption.actions.reserving import reserve_benefit
+from domain.redemption.queries.lives import shuffle_uses
 from domain.rights.queries.cases import forget_sales
 from domain.rights.rules.cases import Status, Target, Wish
 from tests.actions.accounts import cut, everything_of
 from tests.actions.cases import DOCUMENT, TEN, Cases, cases
-from tests.actions.counter import Counter, books_agree, day_of, number_of
+from tests.actions.counter import ZONE, Counter, books_agree, day_of, number_of
 from tests.rules.benefits import money, uses
 
 __all__ = ["cases"]
@@ -45,6 +47,14 @@ async def sell_all(counter: Counter, product_id: int, people: Sequence[Caller]) 
     for citizen, at in zip(people, instants, strict=True):
         number_of(await counter.redeem(till, counter.code(await counter.present(citizen, product_id, at)), at))
     return instants
+
+
+async def next_morning(counter: Counter) -> None:
+    """The job of the day after the sales."""
+    assert shuffle_yesterdays_looks in DAILY
+    city = City(programme_id=counter.programme_id, zone=ZONE, products=(), is_new=False)
+    async with counter.worker.transaction(ANONYMOUS) as unit:
+        await shuffle_yesterdays_looks(unit.session, Morning(city=city, day=day_of(TEN + DAY), now=TEN + DAY))
 
 
 async def names_of(counter: Counter, people: Sequence[Caller]) -> dict[str, int]:
@@ -75,8 +85,7 @@ async def test_neither_order_nor_instant_of_any_row_leads_from_a_sale_to_its_per
     people = [await counter.citizen() for _ in range(PEOPLE)]
     random.Random(2018).shuffle(people)
     instants = await sell_all(counter, product_id, people)
-    async with counter.worker.transaction(ANONYMOUS) as unit:
-        await shuffle_looks(unit.session, programme_id=counter.programme_id, day=MIDNIGHT)
+    await next_morning(counter)
     assert await cut(counter, SETTLED, JUNE, SHOP) == PEOPLE
 
     # The outbox forgets within a day of having sent.
@@ -104,14 +113,37 @@ async def test_neither_order_nor_instant_of_any_row_leads_from_a_sale_to_its_per
     await books_agree(counter)
 
 
+async def test_what_is_given_back_while_uses_are_written_anew_is_given_back(counter: Counter) -> None:
+    product_id = await counter.offer(allowance=uses(9), budget=money(), provider=SHOP)
+    code = (await counter.rows("SELECT code FROM product WHERE id = :id", id=product_id))[0][0]
+    citizen, till = await counter.citizen(), await counter.cashier(SHOP)
+    for _ in range(2):
+        number = number_of(await counter.redeem(till, counter.code(await counter.present(citizen, product_id))))
+    shown = await counter.present(citizen, product_id)
+    async with counter.worker.transaction(ANONYMOUS) as unit:
+        await shuffle_uses(unit.session, programme_id=counter.programme_id, products=[code])
+        undoing = asyncio.create_task(counter.reverse(till, number))
+        await asyncio.sleep(0.2)
+        assert not undoing.done()
+    await undoing
+    assert await counter.used(product_id) == [1]
+    async with counter.worker.transaction(ANONYMOUS) as unit:
+        await shuffle_uses(unit.session, programme_id=counter.programme_id, products=[code])
+        selling = asyncio.create_task(counter.redeem(till, counter.code(shown)))
+        await asyncio.sleep(0.2)
+        assert not selling.done()
+    number_of(await selling)
+    assert await counter.used(product_id) == [2]
+    await books_agree(counter)
+
+
 async def test_the_looks_of_a_day_keep_their_numbers_and_what_they_say(counter: Counter) -> None:
     product_id = await counter.offer(allowance=uses(1), budget=money(), provider=SHOP)
     citizen, till = await counter.citizen(), await counter.cashier(SHOP)
     await counter.redeem(till, counter.code(await counter.present(citizen, product_id)))
     log = "SELECT to_jsonb(e) FROM access_event AS e WHERE e.person_id = :person"
     before = await counter.rows(log, person=citizen.person_id)
-    async with counter.worker.transaction(ANONYMOUS) as unit:
-        await shuffle_looks(unit.session, programme_id=counter.programme_id, day=MIDNIGHT)
+    await next_morning(counter)
     assert await counter.rows(log, person=citizen.person_id) == before
     assert before[0][0]["id"] >= 2**62
 
