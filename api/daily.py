@@ -19,6 +19,7 @@ from api.database import WorkerDatabase
 from domain import upkeep
 from domain.actor import ANONYMOUS
 from domain.clock import ZONE
+from domain.consent.queries import shuffle_looks
 from domain.incentives.actions import budget_windows, open_windows
 from domain.incentives.queries import published
 from domain.programmes import queries as programmes
@@ -26,6 +27,7 @@ from domain.programmes.rules.document import Product
 from domain.redemption.actions.lives import cut_paid_months, turn_sales
 from domain.redemption.actions.upkeep import expire_presentations
 from domain.rights.actions.figures import queue_figures
+from domain.rights.queries.cases import forget_sales
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
 from domain.volunteering.actions.upkeep import escalate_overdue
@@ -78,6 +80,14 @@ async def turn_lives(session: AsyncSession, morning: Morning) -> None:
     number, day = morning.city.programme_id, morning.day
     await turn_sales(session, morning.now, programme_id=number, today=day)
     await cut_paid_months(session, morning.now, programme_id=number, today=day)
+    await forget_sales(session, programme_id=number, today=day)
+
+
+async def shuffle_yesterdays_looks(session: AsyncSession, morning: Morning) -> None:
+    """Nobody shall match the log of who has looked with the sales of that day in the order of both."""
+    city = morning.city
+    yesterday = datetime.combine(morning.day - timedelta(days=1), time(), city.zone)
+    await shuffle_looks(session, programme_id=city.programme_id, day=yesterday)
 
 
 async def turn_scores(database: WorkerDatabase, city: City, rule_set_id: int, day: date) -> None:
@@ -105,7 +115,7 @@ async def ask_for_figures(session: AsyncSession, morning: Morning) -> None:
     await queue_figures(session, morning.now, programme_id=morning.city.programme_id)
 
 
-DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, hand_over_services, ask_for_figures)
+DAILY: Final[Sequence[Job]] = (give_budgets, turn_lives, shuffle_yesterdays_looks, hand_over_services, ask_for_figures)
 
 Advance = Callable[[int, int], None]
 

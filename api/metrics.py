@@ -23,6 +23,7 @@ from api.database import Database
 from api.feed import Feed
 from domain import upkeep
 from domain.actor import ANONYMOUS
+from domain.redemption.queries.partner_codes import Stock, stock
 from domain.upkeep import State
 
 _ANSWER_LIMIT_S: Final = 2.0
@@ -76,15 +77,15 @@ class MetricsEndpoint:
     async def answer(self, _: Request) -> Response:
         """All counts, and what is so at this moment."""
         moment = CollectorRegistry()
-        moment.register(_Moment(self._database, self._feed, await self._state()))
+        moment.register(_Moment(self._database, self._feed, await self._known()))
         body = generate_latest(self._metrics.registry) + generate_latest(moment)
         return Response(body, headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})
 
-    async def _state(self) -> State | None:
-        """What the database knows of relay and jobs; None when it does not answer."""
+    async def _known(self) -> tuple[State, list[Stock]] | None:
+        """What the database knows of relay and jobs, and of partners' codes; None when it does not answer."""
         try:
             async with asyncio.timeout(_ANSWER_LIMIT_S), self._database.reading(ANONYMOUS) as unit:
-                return await upkeep.state(unit.session, unit.now)
+                return await upkeep.state(unit.session, unit.now), await stock(unit.session)
         except (SQLAlchemyError, OSError, TimeoutError):
             return None
 
@@ -92,19 +93,21 @@ class MetricsEndpoint:
 class _Moment(Collector):
     """What is so at this moment."""
 
-    def __init__(self, database: Database, feed: Feed, state: State | None) -> None:
+    def __init__(self, database: Database, feed: Feed, known: tuple[State, list[Stock]] | None) -> None:
         self._pool = database.engine.pool
         self._feed = feed
-        self._state = state
+        self._known = known
 
     def collect(self) -> Iterator[Metric]:
         yield from self._connections()
         yield _gauge("benefits_subscriptions", "Open subscriptions.", self._feed.open_subscriptions)
         yield _gauge("benefits_feed_listening", "1 while changes are heard of.", self._feed.is_listening)
-        yield _gauge("benefits_database_up", "1 while the database answers.", self._state is not None)
-        if self._state is not None:
-            yield from _outbox(self._state)
-            yield from _jobs(self._state)
+        yield _gauge("benefits_database_up", "1 while the database answers.", self._known is not None)
+        if self._known is not None:
+            state, pools = self._known
+            yield from _outbox(state)
+            yield from _jobs(state)
+            yield _stock(pools)
 
     def _connections(self) -> Iterator[Metric]:
         pool = self._pool
@@ -122,6 +125,15 @@ def _gauge(name: str, words: str, value: float) -> Metric:
 def _outbox(state: State) -> Iterator[Metric]:
     yield _gauge("benefits_outbox_waiting", "Changes that the relay has not sent yet.", state.waiting)
     yield _gauge("benefits_outbox_lag_seconds", "How long the oldest of them has waited.", state.lag_s)
+
+
+def _stock(pools: Sequence[Stock]) -> Metric:
+    left = GaugeMetricFamily(
+        "benefits_partner_codes_left", "Codes of a partner that are left, by product.", labels=["programme", "product"]
+    )
+    for pool in pools:
+        left.add_metric([pool.programme, pool.product], pool.codes_left)
+    return left
 
 
 def _jobs(state: State) -> Iterator[Metric]:

@@ -1,13 +1,18 @@
-"""The provider's queue of claims to accounts: a number, the day by which it answers, and nothing of the person."""
+"""Claims to accounts: the provider's queue, and the office's list of those that no provider has answered in time.
+
+An account number, the day by which it is answered, and nothing of the person; the office opens numbers one by one.
+"""
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 import strawberry
 
 from api.graphql.context import Context, Info
+from api.graphql.errors import UserError
 from api.graphql.incentives import catalogue_on
+from api.graphql.products import Organisation, organisation_of
 from api.graphql.sales import DeskRedemption, DeskRedemptionResult, desk_redemption_of
 from api.graphql.types import Connection, connection
 from api.graphql.view import Asked, Section
@@ -29,6 +34,26 @@ class DeskClaim:
     answer_by: date = strawberry.field(description="Unanswered after this day, it goes to the office.")
 
 
+DeskClaimResult: TypeAlias = Annotated[DeskClaim | UserError, strawberry.union("DeskClaimResult")]
+
+
+@strawberry.type(description="A claim that no provider has answered in time: nothing of whose it is, and no number.")
+class LateClaim:
+    redemption: DeskRedemption
+    provider: Organisation
+    answer_by: date = strawberry.field(description="The day by which its provider should have answered.")
+
+
+@strawberry.type
+class ClaimsOfOffice:
+    @strawberry.field(
+        description="Claims to accounts that no provider has answered in time, the most urgent first. `openClaim` "
+        "shows the account number; `confirmClaim` or `refuseClaim` answers in the provider's stead."
+    )
+    def late_claims(self, info: Info, first: int | None = 50, after: str | None = None) -> Connection[LateClaim]:
+        return LATE_CLAIMS.of(info)
+
+
 @strawberry.type
 class ClaimsOfDesk:
     @strawberry.field(description="Claims to accounts, waiting for the provider's answer; the most urgent first.")
@@ -38,11 +63,16 @@ class ClaimsOfDesk:
 
 def build_claims(asked: Asked) -> Fragment:
     """One page of the provider's queue."""
-    page = asked.page()
-    after = None if page.after is None else (date.fromisoformat(str(page.after[0])), int(str(page.after[1])))
+    first, after = _page(asked)
     zone = asked.context.reference.programmes[asked.subject.programme or 0].zone
     begun = midnight(asked.subject.today, zone)
-    return claims.desk_claims_fragment(asked.name, sale=SALE, first=page.first, after=after, midnight=begun)
+    return claims.desk_claims_fragment(asked.name, sale=SALE, first=first, after=after, midnight=begun)
+
+
+def build_late_claims(asked: Asked) -> Fragment:
+    """One page of the office's list."""
+    first, after = _page(asked)
+    return claims.late_claims_fragment(asked.name, sale=SALE, first=first, after=after)
 
 
 def read_claims(rows: Any, asked: Asked) -> Connection[DeskClaim]:
@@ -53,6 +83,27 @@ def read_claims(rows: Any, asked: Asked) -> Connection[DeskClaim]:
         node=lambda row: _claim(row, asked.context),
         key=lambda row: (row["answer_by"], row["sale"]["id"]),
     )
+
+
+def read_late_claims(rows: Any, asked: Asked) -> Connection[LateClaim]:
+    """One page of the office's list, with the provider that has kept silent."""
+    return connection(
+        asked,
+        rows,
+        node=lambda row: LateClaim(
+            redemption=desk_redemption_of(row["sale"], asked.context),
+            provider=organisation_of(asked.context, row["sale"]["organisation_id"]),
+            answer_by=date.fromisoformat(row["answer_by"]),
+        ),
+        key=lambda row: (row["answer_by"], row["sale"]["id"]),
+    )
+
+
+def _page(asked: Asked) -> tuple[int, tuple[date, int] | None]:
+    page = asked.page()
+    if page.after is None:
+        return page.first, None
+    return page.first, (date.fromisoformat(str(page.after[0])), int(str(page.after[1])))
 
 
 def _claim(row: Any, context: Context) -> DeskClaim:
@@ -70,14 +121,21 @@ def _only(parts: tuple[int, ...]) -> int:
 
 
 CLAIMS = Section("MerchantDesk", "claims", build=build_claims, read=read_claims)
-SECTIONS = (CLAIMS,)
+LATE_CLAIMS = Section("Office", "lateClaims", build=build_late_claims, read=read_late_claims)
+CLAIM: Section[DeskClaim] = Section(
+    "DeskClaim",
+    None,
+    build=lambda asked: claims.claim_fragment(asked.name, sale=SALE, redemption_id=_only(asked.key)),
+    read=lambda row, asked: _claim(row, asked.context),
+)
+SECTIONS = (CLAIMS, LATE_CLAIMS, CLAIM)
 
 
 @strawberry.type
 class ClaimMutation:
     @strawberry.mutation(
-        description="The provider puts a claim on the bill. `basis`: the bill in the product's unit, above zero; "
-        "`merchantRef`: its number, at most 64 characters."
+        description="The provider puts a claim on the bill, or an officer does once it is late. `basis`: the bill in "
+        "the product's unit, above zero; `merchantRef`: its number, at most 64 characters."
     )
     async def confirm_claim(
         self, info: Info, redemption_id: strawberry.ID, basis: int, merchant_ref: str, idempotency_key: UUID
@@ -94,7 +152,10 @@ class ClaimMutation:
             sale: DeskRedemption = await context.view.load(info, unit, "DeskRedemption", key=(number,))
             return sale
 
-    @strawberry.mutation(description="The provider does not accept a claim; nothing of it was used up.")
+    @strawberry.mutation(
+        description="The provider does not accept a claim, or an officer does not once it is late; nothing of it was "
+        "used up."
+    )
     async def refuse_claim(
         self, info: Info, redemption_id: strawberry.ID, reason: ClaimRefusal, idempotency_key: UUID
     ) -> DeskRedemptionResult:
@@ -105,3 +166,14 @@ class ClaimMutation:
             )
             sale: DeskRedemption = await info.context.view.load(info, unit, "DeskRedemption", key=(number,))
             return sale
+
+    @strawberry.mutation(
+        description="Shows an officer the account number of a claim that no provider has answered in time. Written to "
+        "the citizen's access log, with the day."
+    )
+    async def open_claim(self, info: Info, redemption_id: strawberry.ID, idempotency_key: UUID) -> DeskClaimResult:
+        number = _only(info.context.unseal("desk_redemption", redemption_id))
+        async with info.context.transaction() as unit:
+            await claiming.open_claim(unit.session, unit.actor, unit.now, redemption_id=number, key=idempotency_key)
+            claim: DeskClaim = await info.context.view.load(info, unit, "DeskClaim", key=(number,))
+            return claim

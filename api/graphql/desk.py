@@ -16,7 +16,7 @@ from api.graphql.staff import StaffOfDesk, Terminal
 from api.graphql.statements import StatementOfDesk
 from api.graphql.types import Connection, connection, instant
 from api.graphql.view import Asked, Section
-from domain.actor import Role
+from domain.actor import OFFICE_ROLES, Role
 from domain.errors import NotFound
 from domain.redemption.actions import ending, scanning
 from domain.redemption.queries import shapes
@@ -151,7 +151,7 @@ def read_sales(rows: Any, asked: Asked) -> Connection[DeskRedemption]:
 
 def build_sale(asked: Asked) -> Fragment:
     """One of the shop's sales, or for an officer one that was opened to them."""
-    if asked.context.caller.role is Role.OFFICER:
+    if asked.context.caller.role in OFFICE_ROLES:
         return shapes.opened_redemption_fragment(asked.name, redemption_id=_only(asked.key))
     return shapes.desk_redemption_fragment(
         asked.name, organisation_id=_organisation(asked.context), redemption_id=_only(asked.key)

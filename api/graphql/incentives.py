@@ -17,7 +17,7 @@ from domain.errors import AllowanceUsedUp, InvalidInput, NotFound
 from domain.incentives.queries import standing_fragment, standing_of
 from domain.incentives.rules import decision as rules
 from domain.incentives.rules.conditions import ConditionResult as Judged
-from domain.incentives.rules.decision import Answer, BenefitGroup, answer_of, decide
+from domain.incentives.rules.decision import Answer, BenefitGroup, answer_of, decide, not_given
 from domain.incentives.rules.relief import basis_unit, relief_of
 from domain.incentives.rules.standing import Catalogue, Standing, allowance_window
 from domain.programmes.rules import document
@@ -26,7 +26,9 @@ from domain.values import Fragment, Words, words
 from domain.volunteering.queries.shapes import events_fragment
 from domain.volunteering.rules.events import EventSearch
 
-strawberry.enum(BenefitGroup, description="Where a product stands on the citizen's page.")
+strawberry.enum(
+    BenefitGroup, description="Where a product stands on the citizen's page. NOT_GIVEN: by nobody at present."
+)
 
 # What volunteering can bring nearer.
 _BY_SERVICE = frozenset(
@@ -172,6 +174,8 @@ def benefit_of(
     """One product as it stands for this citizen."""
     content = known.document
     decided = decide(content, catalogue.rules, standing)
+    if not context.reference.gives(known, catalogue.today):
+        decided = not_given(decided)
     window = allowance_window(content, standing.today)
     return Benefit(
         id=context.seal("benefit", citizen, known.id),

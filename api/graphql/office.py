@@ -3,17 +3,19 @@
 import strawberry
 
 from api.graphql.case_work import CasesOfOffice
+from api.graphql.claims import ClaimsOfOffice
 from api.graphql.context import Info
 from api.graphql.organisations import OrganisationsOfOffice
 from api.graphql.programmes import Programme, programme_of
 from api.graphql.releases import ReleasesOfOffice
 from api.graphql.sampling import SamplingOfOffice
+from api.graphql.stock import StockOfOffice
 from api.graphql.view import Asked, Section
 from domain.values import Fragment
 
 
 @strawberry.type(description="The office of one programme.")
-class Office(CasesOfOffice, OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice):
+class Office(CasesOfOffice, ClaimsOfOffice, OrganisationsOfOffice, ReleasesOfOffice, SamplingOfOffice, StockOfOffice):
     programme: Programme
 
 

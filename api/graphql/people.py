@@ -104,13 +104,15 @@ def read_access_event(row: Any, asked: Asked) -> AccessEvent:
 def build_access_log(asked: Asked) -> Fragment:
     """One page of the access log."""
     page = asked.page()
-    before = None if page.after is None else int(str(page.after[0]))
+    before = None if page.after is None else (datetime.fromisoformat(str(page.after[0])), int(str(page.after[1])))
     return access_log_fragment(asked.name, first=page.first, before=before)
 
 
 def read_access_log(rows: Any, asked: Asked) -> AccessConnection:
     """One page of the access log."""
-    page = connection(asked, rows, node=lambda row: read_access_event(row, asked), key=lambda row: (row["id"],))
+    page = connection(
+        asked, rows, node=lambda row: read_access_event(row, asked), key=lambda row: (row["at"], row["id"])
+    )
     return AccessConnection(edges=page.edges, page_info=page.page_info)  # type: ignore[arg-type]
 
 

@@ -173,12 +173,12 @@ class KnownProgramme:
 
     def offered(self, day: date) -> list[KnownProduct]:
         """The products shown on a day: in force, not suspended, on a baseline that was checked in time (R25)."""
+        return [one for one in self.products if self.offers(one, day)]
+
+    def offers(self, product: KnownProduct, day: date) -> bool:
+        """Whether a product is shown on a day."""
         months = self.settings.baseline_valid_months
-        return [
-            one
-            for one in self.products
-            if one.status == "PUBLISHED" and baseline_holds(one.baseline_checked_on, months, day)
-        ]
+        return product.status == "PUBLISHED" and baseline_holds(product.baseline_checked_on, months, day)
 
     def catalogue(self, day: date) -> Catalogue:
         """What decisions rest on, on a day."""
@@ -219,6 +219,13 @@ class Reference:
         code = self.item_codes[item_id]
         items = self.rule_sets[rule_set_id].document.items
         return next((item for item in items if item.code == code), None)
+
+    def gives(self, product: KnownProduct, day: date) -> bool:
+        """Whether a product can be had on a day: it is shown, and somebody who gives it is admitted."""
+        givers = (product.provider_id, *product.shops)
+        return self.programmes[product.programme_id].offers(product, day) and any(
+            self.organisations[giver].status == "ADMITTED" for giver in givers
+        )
 
 
 class Shelf:

@@ -43,7 +43,8 @@ def read_vouchers(raw: Any, asked: Asked) -> list[Voucher]:
     return [
         voucher
         for known in packs
-        if decide(known.document, catalogue.rules, standing).qualified
+        if context.reference.gives(known, catalogue.today)
+        and decide(known.document, catalogue.rules, standing).qualified
         for voucher in _of_pack(context, known, catalogue, standing)
     ]
 

@@ -56,6 +56,7 @@ _WITHDRAW = text("""
       AND withdrawn_at IS NULL
     RETURNING purpose
 """)
+_SHUFFLE = text("SELECT shuffle_looks(CAST(:programme AS smallint), CAST(:day AS timestamptz))")
 _RECORD_ACCESS = text("""
     INSERT INTO access_event (person_id, programme_id, at, actor, role, actor_person_id, purpose, what)
     VALUES (:person, :programme, :now, CAST(:actor AS jsonb), :role, :actor_person, :purpose, CAST(:what AS jsonb))
@@ -113,6 +114,14 @@ class Reader:
     name: Words
     role: Role
     person_id: int | None
+
+
+async def shuffle_looks(session: AsyncSession, *, programme_id: int, day: datetime) -> None:
+    """Takes their order from the looks of shops and providers on a day that is over. Runs as the worker.
+
+    Their time is the beginning of that day already; nobody shall match their rows with the sales in the order of both.
+    """
+    await session.execute(_SHUFFLE, params={"programme": programme_id, "day": day})
 
 
 async def add_access_event(
@@ -183,23 +192,27 @@ def consent_fragment(name: str, *, consent_id: int) -> Fragment:
     )
 
 
-def access_log_fragment(name: str, *, first: int, before: int | None) -> Fragment:
+def access_log_fragment(name: str, *, first: int, before: tuple[datetime, int] | None) -> Fragment:
     """Who read about a person, newest first, from before one entry; one more than asked for."""
     return Fragment(
         sql=f"""
         SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'role', a.role,
-            'purpose', a.purpose, 'what', a.what) ORDER BY a.id DESC), '[]')
+            'purpose', a.purpose, 'what', a.what) ORDER BY a.at DESC, a.id DESC), '[]')
         FROM (
             SELECT e.id, e.at, e.actor, e.role, e.purpose, e.what
             FROM access_event AS e
             WHERE e.person_id = :person
               AND e.programme_id = :programme
-              AND e.id < :{name}_before
-            ORDER BY e.id DESC
+              AND (CAST(:{name}_at AS timestamptz) IS NULL OR (e.at, e.id) < (:{name}_at, :{name}_before))
+            ORDER BY e.at DESC, e.id DESC
             LIMIT :{name}_limit
         ) AS a
         """,
-        binds={f"{name}_before": 2**63 - 1 if before is None else before, f"{name}_limit": first + 1},
+        binds={
+            f"{name}_at": None if before is None else before[0],
+            f"{name}_before": None if before is None else before[1],
+            f"{name}_limit": first + 1,
+        },
     )
 
 

@@ -67,10 +67,11 @@ class AccessEvent(SQLModel, table=True):
     __tablename__ = "access_event"
     __table_args__ = (
         ForeignKeyConstraint(["person_id"], ["person.id"], name="access_event_person_fkey"),
-        Index("access_event_person", "person_id", "programme_id", text("id DESC")),
+        Index("access_event_person", "person_id", "programme_id", text("at DESC"), text("id DESC")),
         Index("access_event_by_time", "at", postgresql_using="brin"),
     )
 
+    # Random: numbers in sequence would tell in which order shops have looked.
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     person_id: int = Field(sa_type=BigInteger)
     programme_id: int = Field(sa_type=SmallInteger)

@@ -1,36 +1,43 @@
 """SQL over accounts and transfers: money moves by new rows only.
 
+A transfer is of a day: its instant is the beginning of that local day, so that no row tells an hour of anybody's life.
 A posted transfer moves money; a pending one holds it until a later row resolves it, posted or voided.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_TRANSFER = text("""
+_DAY: Final = """date_trunc('day', CAST(:now AS timestamptz), (
+            SELECT g.content ->> 'timezone' FROM programme AS g WHERE g.id = {programme}))"""
+_TRANSFER = text(f"""
     INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, redemption_id, reason, at)
     VALUES (:programme, account_of(:programme, :debit_kind, :debit_owner),
-        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'POSTED', :redemption, :reason, :now)
+        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'POSTED', :redemption, :reason,
+        {_DAY.format(programme=":programme")})
     RETURNING id
 """)
-_HOLD = text("""
+_HOLD = text(f"""
     INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, redemption_id, reason, at)
     VALUES (:programme, account_of(:programme, :debit_kind, :debit_owner),
-        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'PENDING', :redemption, :reason, :now)
+        account_of(:programme, :credit_kind, :credit_owner), :amount_fen, 'PENDING', :redemption, :reason,
+        {_DAY.format(programme=":programme")})
 """)
 # The transfer of a redemption that still waits, for so much of it as is due.
-_RESOLVE = text("""
+_RESOLVE = text(f"""
     INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, resolves, redemption_id, reason, at)
     SELECT t.programme_id, t.debit_id, t.credit_id, CAST(:amount_fen AS bigint),
-        CASE WHEN CAST(:amount_fen AS bigint) > 0 THEN 'POSTED' ELSE 'VOIDED' END, t.id, t.redemption_id, :reason, :now
+        CASE WHEN CAST(:amount_fen AS bigint) > 0 THEN 'POSTED' ELSE 'VOIDED' END, t.id, t.redemption_id, :reason,
+        {_DAY.format(programme="t.programme_id")}
     FROM transfer AS t
     WHERE t.redemption_id = :redemption AND t.state = 'PENDING'
       AND NOT EXISTS (SELECT FROM transfer AS r WHERE r.resolves = t.id)
 """)
 # What was posted goes back the way it came; what is pending is voided. What has gone back already is left alone.
-_GIVE_BACK = text("""
+_GIVE_BACK = text(f"""
     INSERT INTO transfer (programme_id, debit_id, credit_id, amount_fen, state, resolves, redemption_id, reason, at)
     SELECT t.programme_id,
         CASE t.state WHEN 'POSTED' THEN t.credit_id ELSE t.debit_id END,
@@ -38,7 +45,7 @@ _GIVE_BACK = text("""
         CASE t.state WHEN 'POSTED' THEN t.amount_fen ELSE 0 END,
         CASE t.state WHEN 'POSTED' THEN 'POSTED' ELSE 'VOIDED' END,
         CASE t.state WHEN 'POSTED' THEN NULL ELSE t.id END,
-        t.redemption_id, :reason, :now
+        t.redemption_id, :reason, {_DAY.format(programme="t.programme_id")}
     FROM transfer AS t
     JOIN account AS a ON a.id = t.debit_id
     WHERE t.redemption_id = :redemption

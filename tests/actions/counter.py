@@ -281,7 +281,7 @@ class Counter:
         """What stands in a person's access log."""
         return await self.rows(
             "SELECT actor ->> 'en', role, purpose, what ->> 'en', at, actor_person_id FROM access_event"
-            " WHERE person_id = :person ORDER BY id",
+            " WHERE person_id = :person ORDER BY at, id",
             person=caller.person_id,
         )
 

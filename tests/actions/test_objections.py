@@ -101,7 +101,7 @@ async def test_the_department_sees_the_question_once_and_its_answer_goes_to_the_
     await cases.answer(source, number, Finding.STANDS, TEN + DAY)
     assert (await cases.objection(number))[0] == "OPEN"
     looks = await cases.rows(
-        "SELECT role, purpose FROM access_event WHERE person_id = :id ORDER BY id", id=citizen.person_id
+        "SELECT role, purpose FROM access_event WHERE person_id = :id ORDER BY at, id", id=citizen.person_id
     )
     assert looks == [("officer", "OBJECTION")]
 

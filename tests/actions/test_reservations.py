@@ -209,6 +209,31 @@ async def test_who_could_not_use_it_reserves_nothing(counter: Counter) -> None:
     )
 
 
+async def test_money_is_reserved_for_the_most_that_one_sale_may_take_and_the_rest_comes_back(counter: Counter) -> None:
+    shape = PayRatio(pay_percent=40, max_relief_fen=900)
+    money = Budget(amount=1_000, unit=BudgetUnit.FEN, window=Window.CALENDAR_YEAR)
+    product_id = await counter.offer(shape, budget=money, allowance=FREELY)
+    holder, waiting = await counter.citizen(), await counter.citizen()
+    first = await reserve(counter, holder, product_id)
+    assert (await status(counter, first), await counter.budget(product_id)) == ("HELD", (900, 0))
+    second = await reserve(counter, waiting, product_id)
+    assert await status(counter, second) == "WAITING"
+    cashier = await counter.cashier()
+    number_of(await counter.redeem(cashier, counter.code(await counter.present(holder, product_id)), basis=150))
+    assert (await status(counter, first), await counter.budget(product_id)) == ("USED", (0, 90))
+    assert await turn(counter, TEN) == 1
+    assert (await status(counter, second), await counter.budget(product_id)) == ("HELD", (900, 90))
+    await books_agree(counter)
+
+
+async def test_what_one_sale_may_take_whole_is_not_reserved_and_the_answer_says_so(counter: Counter) -> None:
+    product_id = await counter.offer(PayRatio(pay_percent=40), budget=FEN, allowance=FREELY)
+    refusal = await refused(reserve(counter, await counter.citizen(), product_id))
+    assert isinstance(refusal, ProductUnavailable)
+    assert refusal.message.en.startswith("Nothing says how much one use may take at most")
+    assert await counter.budget(product_id) == (0, 0)
+
+
 async def test_somebody_elses_reservation_is_not_there(counter: Counter) -> None:
     product_id = await scarce(counter)
     number = await reserve(counter, await counter.citizen(), product_id)

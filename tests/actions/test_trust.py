@@ -111,7 +111,7 @@ async def test_r17_two_organisers_stand_for_attendance_that_no_code_has_proved(c
         ("organiser", "AWAITING_COUNTERSIGNATURE", "AWAITING_CONFIRMATION", 120, 120),
         ("organiser", "AWAITING_CONFIRMATION", "CONFIRMED", 120, 120),
     ]
-    purposes = "SELECT purpose FROM access_event WHERE person_id = :person ORDER BY id"
+    purposes = "SELECT purpose FROM access_event WHERE person_id = :person ORDER BY at, id"
     assert await city.rows(purposes, person=volunteer.person_id) == [
         ("attendance by hand",),
         ("attendance by hand",),
@@ -436,7 +436,7 @@ async def test_r17_the_office_draws_one_in_twenty_and_takes_back_what_did_not_ha
     assert await reject(city, office, drawn) == drawn
     assert await city.rows(OWN_SCORE, person=volunteer.person_id) == [(BASE,)]
     assert await city.read(office, sampled) == []
-    access = "SELECT actor ->> 'en', role FROM access_event WHERE person_id = :person ORDER BY id DESC LIMIT 1"
+    access = "SELECT actor ->> 'en', role FROM access_event WHERE person_id = :person ORDER BY at DESC, id DESC LIMIT 1"
     assert await city.rows(access, person=volunteer.person_id) == [("Programme office", "officer")]
 
 

@@ -255,3 +255,33 @@ async def test_r10_a_shop_hears_about_the_code_and_never_about_the_person(city: 
             assert told == {"allowed": False, "reason": reason, "message": answer["message"]}
         missing = await shop.ask(REDEEM, code=shown["code"], basis=None, ref=None, terminal=place, key=str(uuid4()))
         assert (missing["errorCode"], missing["inputField"]) == ("BASIS_NEEDED", "basis")
+
+
+END_PART = f"""mutation ($id: ID!, $key: UUID!) {{
+    suspendOrganisation(id: $id, reason: "Rebuilding.", idempotencyKey: $key) {{
+        ... on Organisation {{ status }} {FAULT} }} }}"""
+COME_BACK = f"""mutation ($id: ID!, $key: UUID!) {{
+    resumeOrganisation(id: $id, idempotencyKey: $key) {{ ... on Organisation {{ status }} {FAULT} }} }}"""
+
+
+async def test_the_page_says_before_anybody_walks_that_a_suspended_provider_gives_nothing(city: City) -> None:
+    async with (
+        city.client(await city.caller(Role.CITIZEN)) as phone,
+        city.client(await city.caller(Role.OFFICER)) as office,
+    ):
+        before = await product(phone, "bus-40")
+        assert before["group"] == "USABLE_NOW"
+        provider = before["product"]["provider"]["id"]
+        assert (await office.ask(END_PART, id=provider, key=str(uuid4())))["status"] == "SUSPENDED"
+        shown = await product(phone, "bus-40")
+        refusal = await present(phone, "bus-40")
+        one = await phone.ask("query ($id: ID!) { node(id: $id) { ... on Benefit { group } } }", id=shown["id"])
+        usable = await phone.ask("{ me { benefits(qualified: true) { product { code } } } }")
+        assert (await office.ask(COME_BACK, id=provider, key=str(uuid4())))["status"] == "ADMITTED"
+        after = await product(phone, "bus-40")
+    assert (shown["group"], shown["decision"]["qualified"], shown["decision"]["nearest"]) == ("NOT_GIVEN", False, [])
+    assert refusal["errorCode"] == "PRODUCT_UNAVAILABLE"
+    assert shown["decision"]["sentence"] == refusal["message"]
+    assert one == {"group": "NOT_GIVEN"}
+    assert "bus-40" not in {each["product"]["code"] for each in usable["benefits"]}
+    assert after == before

@@ -103,7 +103,7 @@ def test_no_number_is_about_a_person(phone: Phone) -> None:
     me = phone.ask("{ me { id displayName } }")
     page = phone.client.get("/metrics").text
     labels = set(re.findall(r"(\w+)=\"", page))
-    assert labels <= {"operation", "field", "outcome", "code", "job", "le"}
+    assert labels <= {"operation", "field", "outcome", "code", "job", "le", "programme", "product"}
     assert me["id"] not in page
     assert me["displayName"] not in page
 

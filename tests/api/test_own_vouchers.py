@@ -6,10 +6,13 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from starlette.requests import Request
 
 from api.database import Database, WorkerDatabase
-from domain.actor import ANONYMOUS, Role
-from domain.redemption.actions.partner_codes import load_codes
+from api.feed import Feed
+from api.metrics import Metrics, MetricsEndpoint
+from domain.actor import ANONYMOUS, Caller, Role
+from domain.redemption.actions.partner_codes import LOW, load_codes
 from domain.redemption.queries.partner_codes import Pool
 from tests.api.city import City, Client
 from tests.api.test_benefits import REDEEM, cashier_of, terminal
@@ -79,6 +82,50 @@ async def test_a_partners_code_is_on_its_holders_phone_only(city: City) -> None:
         assert "TALK" not in str(sold)
         sales = [edge["node"]["partnerCode"] for edge in (await phone.ask(SALES))["redemptions"]["edges"]]
     assert sales == ["TALK-7", None, None]
+
+
+STOCK = "{ office { partnerCodes { product { code } left low } } }"
+LEFT = 'benefits_partner_codes_left{product="reading-pack",programme="weifang"} '
+
+
+async def page(city: City) -> str:
+    """The metrics of a server over this database."""
+    endpoint = MetricsEndpoint(Metrics(), city.database, Feed(""))
+    return bytes((await endpoint.answer(Request({"type": "http"}))).body).decode()
+
+
+async def full_packs(city: City) -> Caller:
+    """Somebody who has used nothing of their pack."""
+    for index in range(6, 40):
+        caller = await city.caller(Role.CITIZEN, index)
+        async with city.client(caller) as phone:
+            if await left(phone) == {"talk": 2, "workshop": 1}:
+                return caller
+    raise AssertionError("nobody")
+
+
+async def test_the_office_and_the_metrics_see_a_pool_run_low_and_empty(city: City) -> None:
+    def pool_of(number: int, *, low: bool) -> list[Any]:
+        return [{"product": {"code": "reading-pack"}, "left": number, "low": low}]
+
+    async with (
+        city.client(await city.caller(Role.OFFICER)) as office,
+        city.client(await full_packs(city)) as phone,
+    ):
+        assert (await office.ask(STOCK))["partnerCodes"] == pool_of(1, low=True)
+        assert (await use(city, phone, "talk"))["allowed"]
+        # The last code has gone: the offer ends, and whoever looks after the service sees why.
+        assert (await office.ask(STOCK))["partnerCodes"] == pool_of(0, low=True)
+        assert f"{LEFT}0.0\n" in await page(city)
+        assert await left(phone) == {}
+        async with city.worker.transaction(ANONYMOUS) as unit:
+            row = await unit.session.execute(text("SELECT programme_id FROM partner_code LIMIT 1"))
+            pool = Pool(programme_id=row.scalar_one(), product_code="reading-pack")
+            await load_codes(unit.session, unit.actor, unit.now, pool=pool, codes=[f"NEW-{n}" for n in range(LOW + 1)])
+        assert (await office.ask(STOCK))["partnerCodes"] == pool_of(LOW + 1, low=False)
+        assert f"{LEFT}{LOW + 1}.0\n" in await page(city)
+        assert (await use(city, phone, "talk"))["allowed"]
+        assert (await office.ask(STOCK))["partnerCodes"] == pool_of(LOW, low=True)
 
 
 async def test_r25_a_product_on_an_old_baseline_is_in_no_list(city: City) -> None:

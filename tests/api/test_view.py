@@ -34,7 +34,8 @@ async def add_access_events(city: City, person_id: int, count: int) -> None:
         await unit.session.execute(
             text("""
                 INSERT INTO access_event (person_id, programme_id, at, actor, role, purpose, what)
-                SELECT :person, p.id, :now, '{"zh": "王", "en": "Wang"}', 'officer', 'OBJECTION',
+                SELECT :person, p.id, CAST(:now AS timestamptz) + n * interval '1 second',
+                    '{"zh": "王", "en": "Wang"}', 'officer', 'OBJECTION',
                     json_build_object('zh', n::text, 'en', n::text)
                 FROM programme AS p, generate_series(1, CAST(:count AS integer)) AS n
                 WHERE p.code = :code

@@ -18,19 +18,22 @@ FIRST_DAY = date(2026, 6, 15)
 
 
 class Kind(StrEnum):
-    """The three products: paid at once, waived and waiting, claimed to an account."""
+    """The products: paid at once, waived and waiting, claimed to an account; and waived, from a budget of pieces."""
 
     RATIO = "ratio"
     DEPOSIT = "deposit"
     ACCOUNT = "account"
+    PIECES = "pieces"
 
 
-COUNTER = (Kind.RATIO, Kind.DEPOSIT)
+COUNTER = (Kind.RATIO, Kind.DEPOSIT, Kind.PIECES)
+MONEY = (Kind.RATIO, Kind.DEPOSIT, Kind.ACCOUNT)
+WAIVED = (Kind.DEPOSIT, Kind.PIECES)
 
 
 @dataclass
 class Purse:
-    """One budget, in fen."""
+    """One budget, in fen or in pieces."""
 
     total: int
     reserved: int = 0
@@ -65,6 +68,16 @@ class Sale:
     claim: int = 0
     until: date | None = None
     sold_day: int = 0
+
+    @property
+    def taken(self) -> int:
+        """What it holds of its budget."""
+        return 1 if self.kind is Kind.PIECES else self.owed
+
+    @property
+    def given(self) -> int:
+        """What stays given when nothing is paid for it: a piece, but no money."""
+        return 1 if self.kind is Kind.PIECES else 0
 
 
 @dataclass
@@ -106,7 +119,8 @@ class Model:
         purse = self.purses[code.kind]
         ratio = min(basis * (100 - PAY_PERCENT) // 100, MOST_RELIEF)
         relief = ratio if code.kind is Kind.RATIO else min(basis, DEPOSIT)
-        if self.left(code.citizen, code.kind) < 1 or purse.left < 1 or purse.left < relief:
+        cost = 1 if code.kind is Kind.PIECES else relief
+        if self.left(code.citizen, code.kind) < 1 or purse.left < 1 or purse.left < cost:
             return "NOT_VALID"
         for other in self.codes:
             if (other.citizen, other.kind, other.state) == (code.citizen, code.kind, "LIVE"):
@@ -117,9 +131,9 @@ class Model:
         code.state = "USED"
         self._use(code.citizen, code.kind, 1)
         sale = Sale(code.citizen, code.kind, self.day, "COMPLETED", relief, relief, sold_day=self.day)
-        if code.kind is Kind.DEPOSIT:
+        if code.kind in WAIVED:
             sale.status, sale.due = "OPEN", self.today + timedelta(days=DEPOSIT_DAYS)
-            purse.reserved += relief
+            purse.reserved += cost
         else:
             purse.spent += relief
             self.payable += relief
@@ -133,10 +147,12 @@ class Model:
         if self.day > sale.sold_day:
             return "TOO_LATE"
         purse = self.purses[sale.kind]
-        if sale.kind is Kind.DEPOSIT:
-            # A deposit that was given back holds nothing any more.
+        if sale.kind in WAIVED:
+            # A deposit that was given back holds nothing any more, but its piece was given.
             if sale.status != "COMPLETED":
-                purse.reserved -= sale.owed
+                purse.reserved -= sale.taken
+            else:
+                purse.spent -= sale.given
         else:
             purse.spent -= sale.owed
             self.payable -= sale.owed
@@ -154,7 +170,8 @@ class Model:
             sale.status, sale.claim, sale.until = "CLAIM_PENDING", claim, add_working_days(self.today, 5)[0]
         else:
             sale.status = "COMPLETED"
-            self.purses[sale.kind].reserved -= sale.owed
+            self.purses[sale.kind].reserved -= sale.taken
+            self.purses[sale.kind].spent += sale.given
         return "ok"
 
     def claim(self, citizen: int) -> str:
@@ -197,11 +214,12 @@ class Model:
                 sale.status = "LATE"
             if sale.status == "LATE" and sale.due is not None and sale.due + timedelta(days=15) <= self.today:
                 sale.status = "RELEASED"
-                self.purses[sale.kind].reserved -= sale.owed
+                self.purses[sale.kind].reserved -= sale.taken
+                self.purses[sale.kind].spent += sale.given
             if sale.status == "CLAIM_PENDING" and sale.until is not None and sale.until < self.today:
                 sale.status = "CLAIMED"
-                self.purses[sale.kind].reserved -= sale.owed
-                self.purses[sale.kind].spent += sale.claim
+                self.purses[sale.kind].reserved -= sale.taken
+                self.purses[sale.kind].spent += sale.given or sale.claim
                 self.payable += sale.claim
         return "ok"
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from domain.incentives.rules.decision import BenefitGroup, Decision, decide, refused, unmet_kinds
+from domain.incentives.rules.decision import BenefitGroup, Decision, decide, not_given, refused, unmet_kinds
 from domain.incentives.rules.standing import age_on, baseline_holds, stars_of
 from domain.incentives.rules.wording import hours_text
 from domain.programmes.rules.codec import from_json, to_json
@@ -234,6 +234,14 @@ def test_a_qualified_person_can_be_refused_for_another_reason() -> None:
     other = refused(decision, words("本产品已暂停。", "This product is suspended."))
     assert (decision.qualified, other.qualified, other.conditions) == (True, False, decision.conditions)
     assert unmet_kinds(decision) == frozenset()
+
+
+def test_what_nobody_gives_is_no_step_away_for_anybody() -> None:
+    for offered in (product(), product(ways=((MinPoints(points=1010),),))):
+        decision = not_given(decide(offered, RULES, standing()))
+        assert (decision.qualified, decision.group, decision.nearest) == (False, BenefitGroup.NOT_GIVEN, ())
+        assert decision.sentence.en == "This benefit is not given at present. Look again later, or pick another one."
+        assert decision.conditions == decide(offered, RULES, standing()).conditions
 
 
 def test_small_facts() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import AllowanceUsedUp, BasisNeeded, InvalidInput
-from domain.incentives.rules.relief import FEN, basis_unit, relief_of
+from domain.incentives.rules.relief import FEN, RATE_MOST, basis_unit, relief_of
 from domain.programmes.rules.document import Allowance, Budget, Product
 from domain.programmes.rules.shapes import (
     AmountOff,
@@ -180,6 +180,8 @@ MEASURED_SHAPES = st.one_of(
 @given(shape=MEASURED_SHAPES, basis=st.integers(0, 10**7), left=st.integers(10**7, 10**8) | st.none())
 def test_relief_and_what_the_holder_pays_are_the_basis(shape: Shape, basis: int, left: int | None) -> None:
     offered: Product = product(shape, budget=money())
+    # A yearly rate is in 0.01 %, and no rate is above 100 %.
+    basis = min(basis, RATE_MOST) if isinstance(shape, TermsUplift) else basis
     given_away = relief_of(offered, basis=basis, left=left, today=TODAY)
     assert given_away.relief is not None
     assert given_away.holder_pays is not None

@@ -16,7 +16,7 @@ RONGCHENG = (PROGRAMMES / "rongcheng.toml").read_text(encoding="utf-8")
 
 CASES = tomllib.loads((Path(__file__).parent / "bad_documents.toml").read_text(encoding="utf-8"))
 BUS = 'code = "bus-40"'
-PAY_MORE = ("pay_percent = 40, max_relief_fen = 600", "pay_percent = 140")
+PAY_MORE = ("pay_percent = 40, max_relief_fen = 600", "pay_percent = 140, max_relief_fen = 600")
 
 
 def edited(anchor: str, old: str, new: str) -> str:

@@ -96,6 +96,7 @@ _LOWER_ALLOWANCE = text("""
     UPDATE allowance_use SET used = greatest(used - :taken, 0)
     WHERE holder = :holder AND programme_id = :programme AND product_code = :product_code
       AND window_start = :window_start
+    RETURNING true
 """)
 _REFILL = text("""
     UPDATE budget SET spent = spent - :spent, reserved = reserved - :reserved
@@ -206,7 +207,9 @@ async def lower_allowance(session: AsyncSession, *, holder: bytes, window: Count
         "window_start": window.start,
         "taken": taken,
     }
-    await session.execute(_LOWER_ALLOWANCE, params=values)
+    if (await session.execute(_LOWER_ALLOWANCE, params=values)).first() is None:
+        # The row that this has waited for was written anew meanwhile; a new statement sees it.
+        await session.execute(_LOWER_ALLOWANCE, params=values)
 
 
 async def refill_budget(session: AsyncSession, *, window: CountedWindow, spent: int, reserved: int) -> None:

@@ -21,6 +21,7 @@ class BenefitGroup(StrEnum):
     USED_UP = "USED_UP"
     NOT_IN_SEASON = "NOT_IN_SEASON"
     WITHIN_REACH = "WITHIN_REACH"
+    NOT_GIVEN = "NOT_GIVEN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ ANSWERS: Final = tuple(
 )
 IMPLIED: Final = frozenset(
     {ConditionKind.CONSENT, ConditionKind.WINDOW_OPEN, ConditionKind.ALLOWANCE_LEFT, ConditionKind.BUDGET_LEFT}
+)
+NOT_GIVEN: Final = words(
+    "这项惠民目前暂停提供。请稍后再看,或选择其他惠民。",
+    "This benefit is not given at present. Look again later, or pick another one.",
 )
 # Who somebody is: no step ever asks to change it.
 PROTECTED: Final = frozenset({ConditionKind.AGE, ConditionKind.RESIDENCE})
@@ -108,6 +113,11 @@ def meets_a_way(product: Product, rules: Rules, standing: Standing) -> bool:
 def refused(decision: Decision, sentence: Words) -> Decision:
     """The same findings, refused for a reason beside the conditions: a suspended product, money that does not fit."""
     return replace(decision, qualified=False, sentence=sentence)
+
+
+def not_given(decision: Decision) -> Decision:
+    """The same findings about what nobody gives at present: no step of the citizen's would change that."""
+    return replace(refused(decision, NOT_GIVEN), group=BenefitGroup.NOT_GIVEN, nearest=())
 
 
 def unmet_kinds(decision: Decision) -> frozenset[ConditionKind]:

@@ -28,6 +28,12 @@ def held_amount(product: Product) -> int | None:
     return _most_fen(product) or None
 
 
+def has_no_most(product: Product) -> bool:
+    """Whether one sale could take any part of a budget of money: published before products were checked for that."""
+    scarce = product.budget is not None and product.redeemed_by is RedeemPath.COUNTER
+    return scarce and isinstance(product.shape, PayRatio) and product.shape.max_relief_fen is None
+
+
 def held_until(product: Product, catalogue: Catalogue, now: datetime) -> datetime:
     """Two days from now, and never past the window whose budget is held."""
     window = budget_window(product, catalogue.today)

@@ -28,6 +28,7 @@ from domain.values import Words, words
 FEN: Final = words("分(人民币)", "fen")
 MINUTES: Final = words("分钟", "minutes")
 RATE: Final = words("年利率 0.01 %", "yearly rate in 0.01 %")
+RATE_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def check_basis(shape: Shape, basis: int | None) -> None:
 
     Raises:
         BasisNeeded: the shape is measured and no number was given.
-        InvalidInput: the number is below zero, or above what can be paid later.
+        InvalidInput: the number is below zero, above what can be paid later, or no rate.
     """
     unit = basis_unit(shape)
     if unit is None:
@@ -87,6 +88,14 @@ def check_basis(shape: Shape, basis: int | None) -> None:
             words("金额或数量不能小于零。请重新输入。", "This number cannot be below zero. Please enter it again."),
             field="basis",
         )
+    if isinstance(shape, TermsUplift) and basis > RATE_MOST:
+        raise InvalidInput(
+            words(
+                f"年利率以 0.01 % 为单位,最高 {RATE_MOST}。请按此单位重新输入。",
+                f"A yearly rate is entered in 0.01 %, {RATE_MOST} at most. Please enter it in this unit.",
+            ),
+            field="basis",
+        )
     if isinstance(shape, PayLater) and basis > shape.max_fen:
         raise InvalidInput(
             words(
@@ -95,6 +104,22 @@ def check_basis(shape: Shape, basis: int | None) -> None:
             ),
             field="basis",
         )
+
+
+def check_asked(shape: Shape, basis: int | None) -> None:
+    """Whether the shop names a number where one is asked for, and nowhere else.
+
+    Raises: BasisNeeded, InvalidInput, as `check_basis`, and for a number where nothing is measured.
+    """
+    if basis is not None and basis_unit(shape) is None:
+        raise InvalidInput(
+            words(
+                "这项惠民不按金额或数量计算。请不要输入数字。",
+                "Nothing is measured of this benefit. Please leave the number out.",
+            ),
+            field="basis",
+        )
+    check_basis(shape, basis)
 
 
 def relief_of(

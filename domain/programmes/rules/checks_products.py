@@ -93,6 +93,7 @@ def check_product(product: Product, around: Surroundings, place: Place) -> None:
     if {product.baseline.zh.strip().lower(), product.baseline.en.strip().lower()} & NOTHING:
         place.at("baseline").refuse("R25", f"there is no baseline: {why('R25')}. Say what everybody gets.")
     _check_shape(product.shape, place.at("shape"))
+    _check_most(product, place.at("shape"))
     _check_priority(product, place)
     _check_provider(product, around, place)
     _check_loan(product, place.at("redeemed_by"))
@@ -160,6 +161,15 @@ def _check_shape(shape: Shape, place: Place) -> None:
             place.refuse("R25", f"the list is empty: {why('R25')}. Name what is given.")
         case _:
             pass
+
+
+def _check_most(product: Product, place: Place) -> None:
+    """A share of any price is paid from what must be held, or kept ready, before anybody knows the price."""
+    if not isinstance(product.shape, PayRatio) or product.shape.max_relief_fen is not None:
+        return
+    if product.budget is not None or product.redeemed_by == RedeemPath.ACCOUNT:
+        reason = "one sale could take the whole budget, and nothing can be held for it"
+        place.at("max_relief_fen").refuse(FORM, f"a share without a most: {reason}. Give max_relief_fen.")
 
 
 def _check_percent(percent: int, place: Place) -> None:

@@ -1,22 +1,31 @@
 """A citizen claims a benefit to an account; its provider confirms it with the bill, or refuses it.
 
-From the claim on, the most it can come to is kept ready: allowance, budget and a pending transfer. The bill takes what
-it needs of that, and the rest goes back.
+Where the provider keeps silent, an officer answers in its stead. From the claim on, the most it can come to is kept
+ready: allowance, budget and a pending transfer. The bill takes what it needs of that, and the rest goes back.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import idempotency, outbox
+from domain import audit, idempotency, outbox
 from domain.actor import Actor
-from domain.errors import AllowanceUsedUp, AlreadyDecided, BudgetUsedUp, InvalidInput, NotFound, ProductUnavailable
+from domain.consent.queries import Reader, add_access_event
+from domain.errors import (
+    AllowanceUsedUp,
+    AlreadyDecided,
+    BudgetUsedUp,
+    InvalidInput,
+    NotFound,
+    ProductUnavailable,
+    SamePerson,
+)
 from domain.incentives import queries as incentives
 from domain.incentives.actions.accounts import check_consent, joined
 from domain.incentives.queries import CountedWindow, Use, accounts, is_offered
-from domain.incentives.rules.decision import decide
+from domain.incentives.rules.decision import NOT_GIVEN, decide
 from domain.incentives.rules.relief import Relief
 from domain.incentives.rules.standing import Catalogue, allowance_window, budget_window
 from domain.ledger import queries as ledger
@@ -25,8 +34,8 @@ from domain.ledger.queries import CITY, FUND, Account, Held, payable
 from domain.notices.rules import Kind
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.terms import BudgetUnit
-from domain.redemption.actions.ending import give_allowance_back, lock_sale, note, turn_budget
-from domain.redemption.actions.presenting import NOT_GIVEN, refusal_of
+from domain.redemption.actions.ending import give_allowance_back, note, turn_budget
+from domain.redemption.actions.presenting import refusal_of
 from domain.redemption.actions.telling import tell
 from domain.redemption.queries import claims, sales
 from domain.redemption.queries.claims import Answer, NewClaim
@@ -90,15 +99,15 @@ async def confirm_claim(
 ) -> int:
     """The provider names the bill: relief by the terms, exactly, and the rest of what was kept ready goes back.
 
-    Raises: NotFound, InvalidInput for bill or reference, AlreadyDecided when it has been answered.
+    Raises: NotFound, InvalidInput for bill or reference, AlreadyDecided when it has been answered, SamePerson.
     """
     reference = check_confirmation(confirmation)
     number = confirmation.redemption_id
     request = {"redemption": number, "basis": confirmation.basis, "ref": reference}
-    sale = await lock_sale(session, actor, now, redemption_id=number)
+    sale = await _lock(session, actor, now, redemption_id=number)
     if await idempotency.claim(session, actor, now, key=key, operation="confirmClaim", request=request):
         return number
-    _check_waiting(sale)
+    _check_waiting(sale, actor)
     product = catalogue.products[sale.product_id]
     relief = relief_on_bill(product, basis=confirmation.basis, reserved=sale.allowance_taken, today=sale.today(now))
     await _write_answer(session, now, sale=sale, relief=relief, reference=reference)
@@ -115,13 +124,13 @@ async def refuse_claim(
 ) -> int:
     """The provider does not accept a claim: everything that was kept ready goes back, and the citizen reads why.
 
-    Raises: NotFound, AlreadyDecided when it has been answered.
+    Raises: NotFound, AlreadyDecided when it has been answered, SamePerson.
     """
     request = {"redemption": redemption_id, "reason": reason.value}
-    sale = await lock_sale(session, actor, now, redemption_id=redemption_id)
+    sale = await _lock(session, actor, now, redemption_id=redemption_id)
     if await idempotency.claim(session, actor, now, key=key, operation="refuseClaim", request=request):
         return redemption_id
-    _check_waiting(sale)
+    _check_waiting(sale, actor)
     await claims.note_answer(session, now, redemption_id=sale.id)
     await sales.end(session, now, redemption_id=sale.id, status="REFUSED", reason=reason.value)
     await give_allowance_back(session, sale, taken=sale.allowance_taken)
@@ -131,6 +140,40 @@ async def refuse_claim(
     await note(session, actor, now, sale=sale, action="refuse_claim", key=key)
     await turn_budget(session, sale, reserved=sale.budget_taken, spent=0)
     return sale.id
+
+
+async def open_claim(session: AsyncSession, actor: Actor, now: datetime, *, redemption_id: int, key: UUID) -> None:
+    """Opens the account number of a claim that nobody has answered in time to an officer, each time on the record.
+
+    The citizen's log names the office and the day, as it does for a provider, so that nothing of it leads from a
+    settled sale to its person; the office's own trail names the officer.
+
+    Raises: NotFound for a claim that is still its provider's, AlreadyDecided when it has been answered, SamePerson.
+    """
+    request = {"redemption": redemption_id}
+    sale = await _lock(session, actor, now, redemption_id=redemption_id)
+    await idempotency.claim(session, actor, now, key=key, operation="openClaim", request=request)
+    _check_waiting(sale, actor)
+    await add_access_event(
+        session,
+        about=(sale.person_id or 0, sale.programme_id),
+        reader=Reader(name=_OFFICE, role=actor.role, person_id=None),
+        purpose="ACCOUNT_CLAIM",
+        what=words(
+            f"服务单位逾期未答复,为办理“{sale.title.zh}”查看了您的账号",
+            f"Read your account number for “{sale.title.en}”, since the provider has not answered",
+        ),
+        now=datetime.combine(sale.today(now), time(), sale.zone),
+    )
+    await audit.record(session, actor, now, action="open_claim", about=request)
+    await idempotency.bind(session, actor, key=key, result={"id": sale.id})
+
+
+async def _lock(session: AsyncSession, actor: Actor, now: datetime, *, redemption_id: int) -> Sale:
+    sale = await claims.lock(session, actor, now, redemption_id=redemption_id)
+    if sale is None:
+        raise NotFound
+    return sale
 
 
 async def _check_account(session: AsyncSession, *, citizen_id: int, account_id: int, product: Product) -> None:
@@ -268,6 +311,15 @@ async def _turn_reserve(session: AsyncSession, sale: Sale, relief: Relief) -> No
     await turn_budget(session, sale, reserved=sale.budget_taken - held, spent=relief.budget_taken - held)
 
 
-def _check_waiting(sale: Sale) -> None:
+def _check_waiting(sale: Sale, actor: Actor) -> None:
     if sale.status != "CLAIM_SENT":
         raise AlreadyDecided(words("此申请已答复。", "This claim has been answered already."))
+    if sale.person_id == actor.person_id:
+        raise SamePerson(_OWN_CLAIM)
+
+
+_OFFICE = words("项目办公室", "The programme office")
+_OWN_CLAIM = words(
+    "不能答复自己的申请。请由其他人员办理。",
+    "Nobody answers their own claim. Please leave it to somebody else.",
+)

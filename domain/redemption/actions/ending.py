@@ -117,9 +117,15 @@ async def lock_sale(session: AsyncSession, actor: Actor, now: datetime, *, redem
 
 
 async def note(session: AsyncSession, actor: Actor, now: datetime, *, sale: Sale, action: str, key: UUID) -> None:
-    """The phone hears of it, the office can look it up, and the key is bound."""
+    """The phone hears of it, the office can look it up, and the key is bound.
+
+    An officer's trail names whom they have looked up for it, and so it never names the sale: product and shop only.
+    """
+    about: dict[str, object] = {"redemption": sale.id}
+    if actor.role is Role.OFFICER:
+        about = {"product": sale.product_code, "organisation": sale.organisation_id}
     await outbox.publish(session, now, topic="redemption", person_id=sale.person_id, subject=str(sale.id))
-    await audit.record(session, actor, now, action=action, about={"redemption": sale.id})
+    await audit.record(session, actor, now, action=action, about=about)
     await idempotency.bind(session, actor, key=key, result={"id": sale.id})
 
 

@@ -22,23 +22,27 @@ from domain.ledger.queries import FUND, payable
 from domain.notices import queries as notices
 from domain.notices.rules import Kind
 from domain.redemption.actions.ending import lock_sale, release_budget, turn_budget
-from domain.redemption.actions.telling import SALE, tell
+from domain.redemption.actions.telling import RESERVATION, SALE, tell
 from domain.redemption.queries import claims, lives, sales
-from domain.redemption.queries.lives import Settled
+from domain.redemption.queries.lives import Operations, Settled
 from domain.redemption.rules.ends import OFFICE_WINDOW, RELEASED_AFTER, Sale
 from domain.values import add_months, midnight
 
 _WORKER: Final = Actor(role=Role.WORKER)
-_OF_SALES: Final = (
-    "redeem",
-    "claimBenefit",
-    "confirmClaim",
-    "refuseClaim",
-    "reverseRedemption",
-    "closeRedemption",
-    "extendRedemption",
+_OPERATIONS: Final = Operations(
+    sales=(
+        "redeem",
+        "claimBenefit",
+        "openClaim",
+        "confirmClaim",
+        "refuseClaim",
+        "reverseRedemption",
+        "closeRedemption",
+        "extendRedemption",
+    ),
+    codes=("presentBenefit", "cancelPresentation"),
+    reservations=("reserveBenefit", "cancelReservation"),
 )
-_OF_CODES: Final = ("presentBenefit", "cancelPresentation")
 
 
 async def turn_sales(session: AsyncSession, now: datetime, *, programme_id: int, today: date) -> None:
@@ -131,8 +135,8 @@ async def cut_settled(
 ) -> int:
     """Cuts one shop's sales of a paid month from their person, once nobody can undo them; gives how many.
 
-    The holder, the code, the till and the minute are erased, and so are the keys and notices that name the sale. What
-    stays is the sale with its day; the access log keeps that a shop has checked a product on that day.
+    The holder, the code, the reservation, the till and the minute are erased, and so are the keys and notices that
+    name them. What stays is the sale with its day; the access log keeps that a shop has checked a product on that day.
     """
     zone = await lives.zone_of(session, programme_id=programme_id)
     first = month.replace(day=1)
@@ -144,10 +148,12 @@ async def cut_settled(
         settled_before=now - OFFICE_WINDOW,
         zone=zone,
     )
-    numbers = await lives.cut(session, settled=settled, sale_operations=_OF_SALES, code_operations=_OF_CODES)
-    if numbers:
-        await notices.forget(session, topic=SALE, numbers=numbers)
-    return len(numbers)
+    done = await lives.cut(session, settled=settled, operations=_OPERATIONS)
+    if done.sales:
+        await notices.forget(session, topic=SALE, numbers=done.sales)
+        await notices.forget(session, topic=RESERVATION, numbers=done.reservations)
+        await lives.shuffle_uses(session, programme_id=programme_id, products=done.products)
+    return len(done.sales)
 
 
 async def _tell_of(session: AsyncSession, now: datetime, *, number: int, kind: Kind) -> Sale:

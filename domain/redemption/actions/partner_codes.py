@@ -54,7 +54,7 @@ async def load_codes(session: AsyncSession, actor: Actor, now: datetime, *, pool
 async def hand_out(
     session: AsyncSession, actor: Actor, now: datetime, *, product_code: str, code_id: int, redemption_id: int
 ) -> None:
-    """The code goes with the sale. The office hears when few are left, and the last one ends the offer."""
+    """The code goes with the sale. When few are left the office's list says so, and the last one ends the offer."""
     await queries.hand_out(session, now, code_id=code_id, redemption_id=redemption_id)
     pool = Pool(programme_id=actor.programme_id or 0, product_code=product_code)
     left = await queries.left(session, pool=pool, enough=LOW + 1)

@@ -24,7 +24,7 @@ from domain.errors import (
 )
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
-from domain.incentives.rules.decision import IMPLIED, Decision, decide, unmet_kinds
+from domain.incentives.rules.decision import IMPLIED, NOT_GIVEN, Decision, decide, unmet_kinds
 from domain.incentives.rules.standing import Catalogue, Standing
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.shapes import PapersLater, VoucherPack
@@ -185,8 +185,4 @@ _NO_VOUCHER_LEFT = words(
 )
 JOIN_FIRST = words(
     "您还没有加入本项目。请先阅读并同意后加入。", "You have not joined this programme. Read the texts and join first."
-)
-NOT_GIVEN = words(
-    "这项惠民目前暂停提供。请稍后再看,或选择其他惠民。",
-    "This benefit is not given at present. Look again later, or pick another one.",
 )

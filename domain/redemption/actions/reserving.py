@@ -8,23 +8,23 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import audit, idempotency, outbox
+from domain import idempotency, outbox
 from domain.actor import Actor
 from domain.errors import AlreadyDecided, ConsentRequired, NotFound, ProductUnavailable
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
-from domain.incentives.rules.decision import decide, unmet_kinds
-from domain.incentives.rules.holds import HOLD, held_amount, held_until
+from domain.incentives.rules.decision import NOT_GIVEN, decide, unmet_kinds
+from domain.incentives.rules.holds import HOLD, has_no_most, held_amount, held_until
 from domain.incentives.rules.standing import Catalogue, budget_window
 from domain.notices import actions as notices
 from domain.notices.rules import Kind, NewNotice
 from domain.programmes.rules.terms import ConditionKind
-from domain.redemption.actions.presenting import JOIN_FIRST, NOT_GIVEN, refusal_of
+from domain.redemption.actions.presenting import JOIN_FIRST, refusal_of
+from domain.redemption.actions.telling import RESERVATION
 from domain.redemption.queries import reservations as queries
 from domain.redemption.queries.reservations import Turned, Wish
 from domain.values import words
 
-TOPIC = "reservation"
 _LIVE = frozenset({"HELD", "WAITING"})
 
 
@@ -49,7 +49,6 @@ async def reserve_benefit(
         raise AlreadyDecided(words("您已经预约了这项惠民。", "You have reserved this benefit already."))
     product = catalogue.products[product_id]
     window = budget_window(product, catalogue.today)
-    await audit.record(session, actor, now, action="reserve_benefit", about={"reservation": number})
     await idempotency.bind(session, actor, key=key, result={"id": number})
     if window is not None and await queries.take(session, wish=wish, reservation_id=number, window_start=window[0]):
         until = held_until(product, catalogue, now)
@@ -70,7 +69,6 @@ async def cancel_reservation(
     if reserved.status not in _LIVE:
         raise AlreadyDecided(words("这项预约已经结束。", "This reservation has ended already."))
     await queries.give_back(session, now, reserved=reserved)
-    await audit.record(session, actor, now, action="cancel_reservation", about=request)
     await idempotency.bind(session, actor, key=key, result={"id": reservation_id})
     if reserved.budget_start is not None:
         await queries.refill(session, reserved=reserved)
@@ -94,7 +92,7 @@ async def _wish(session: AsyncSession, actor: Actor, now: datetime, *, catalogue
         raise ConsentRequired(JOIN_FIRST)
     amount = held_amount(product)
     if amount is None:
-        raise ProductUnavailable(_NOT_SCARCE)
+        raise ProductUnavailable(_NO_MOST if has_no_most(product) else _NOT_SCARCE)
     standing, state = await incentives.inputs(
         session, now, citizen_id=actor.citizen_id, product_id=product_id, organisation_id=None, catalogue=catalogue
     )
@@ -114,13 +112,13 @@ async def _wish(session: AsyncSession, actor: Actor, now: datetime, *, catalogue
 
 async def _tell(session: AsyncSession, now: datetime, *, turned: list[Turned], kind: Kind) -> None:
     for one in turned:
-        await outbox.publish(session, now, topic=TOPIC, person_id=one.person_id, subject=str(one.id))
+        await outbox.publish(session, now, topic=RESERVATION, person_id=one.person_id, subject=str(one.id))
     told = [
         NewNotice(
             person_id=one.person_id,
             programme_id=one.programme_id,
             kind=kind,
-            subject=f"reservation:{one.id}",
+            subject=f"{RESERVATION}:{one.id}",
             params={"product": one.title, "until": "" if one.until is None else f"{one.until:%Y-%m-%d %H:%M} UTC"},
         )
         for one in turned
@@ -130,4 +128,8 @@ async def _tell(session: AsyncSession, now: datetime, *, turned: list[Turned], k
 
 _NOT_SCARCE = words(
     "这项惠民不用预约,可直接使用或申请。", "This benefit needs no reservation. Use it, or claim it on its own page."
+)
+_NO_MOST = words(
+    "这项惠民未定每次最高额,无法预留。预算有余时可直接使用。",
+    "Nothing says how much one use may take at most, so nothing can be held. Use it while the budget lasts.",
 )

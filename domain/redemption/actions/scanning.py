@@ -17,7 +17,7 @@ from domain.errors import IdempotencyConflict
 from domain.incentives import queries as incentives
 from domain.incentives.queries import is_offered
 from domain.incentives.rules.decision import Decision, decide, refused
-from domain.incentives.rules.relief import Relief, basis_unit, check_basis, relief_of
+from domain.incentives.rules.relief import Relief, basis_unit, check_asked, relief_of
 from domain.incentives.rules.standing import (
     Catalogue,
     Standing,
@@ -95,7 +95,7 @@ async def preview_redemption(
         return found
     measured = scan.basis is not None or basis_unit(found.product.shape) is None
     if measured:
-        check_basis(found.product.shape, scan.basis)
+        check_asked(found.product.shape, scan.basis)
     verdict = await _judge(session, actor, now, catalogue=catalogue, found=found)
     if isinstance(verdict, ScanOutcome):
         return verdict
@@ -140,7 +140,7 @@ async def redeem(
     found = await _find(session, now, catalogue=catalogue, scan=scan, opened=opened)
     if isinstance(found, ScanOutcome):
         return found
-    check_basis(found.product.shape, scan.basis)
+    check_asked(found.product.shape, scan.basis)
     verdict = await _judge(session, actor, now, catalogue=catalogue, found=found)
     if isinstance(verdict, ScanOutcome):
         return verdict

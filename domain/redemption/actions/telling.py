@@ -10,6 +10,7 @@ from domain.notices.rules import Kind, NewNotice
 from domain.redemption.rules.ends import Sale
 
 SALE = "sale"
+RESERVATION = "reservation"
 
 
 async def tell(session: AsyncSession, now: datetime, *, sale: Sale, kind: Kind, params: Mapping[str, object]) -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actor import Actor, Role
+from domain.redemption.queries import sales
+from domain.redemption.rules.ends import Sale
 from domain.values import Fragment
 
+_REVEAL_LATE = text("SELECT reveal_late_claim(:redemption)")
 _NEXT_ID = text("SELECT nextval('redemption_id_seq')")
 _ADD_SALE = text("""
     INSERT INTO redemption (id, programme_id, product_id, product_code, organisation_id, receipt_number, at, status,
@@ -141,6 +144,14 @@ async def add_claim(session: AsyncSession, *, claim: NewClaim) -> None:
     await session.execute(_ADD_CLAIM, params=values)
 
 
+async def lock(session: AsyncSession, actor: Actor, now: datetime, *, redemption_id: int) -> Sale | None:
+    """One claim that the caller may answer, locked: its provider, or an officer once it has gone to the office."""
+    if actor.role is not Role.OFFICER:
+        return await sales.lock(session, actor, now, redemption_id=redemption_id)
+    await session.execute(_REVEAL_LATE, params={"redemption": redemption_id})
+    return await sales.locked(session, actor, redemption_id=redemption_id)
+
+
 async def waiting_of(session: AsyncSession, *, citizen_id: int) -> Sequence[int]:
     """The citizen's claims that no provider has answered."""
     return (await session.execute(_WAITING_OF, params={"citizen": citizen_id})).scalars().all()
@@ -209,12 +220,37 @@ def desk_claims_fragment(
     )
 
 
-LATE_CLAIMS: Final = Fragment(
-    sql="""
-    SELECT coalesce(json_agg(json_build_object(
-        'id', l.redemption_id, 'organisation_id', l.organisation_id, 'product_id', l.product_id,
-        'receipt_number', l.receipt_number, 'answer_by', l.answer_by, 'escalated_at', l.escalated_at)
-        ORDER BY l.answer_by, l.redemption_id), '[]')
-    FROM late_claims() AS l
-    """
-)
+def late_claims_fragment(name: str, *, sale: str, first: int, after: tuple[date, int] | None) -> Fragment:
+    """The office's list of claims that nobody has answered in time, the most urgent first, one more than asked for."""
+    return Fragment(
+        sql=f"""
+        SELECT coalesce(json_agg(json_build_object('sale', {sale}, 'answer_by', l.answer_by)
+            ORDER BY l.answer_by, r.id), '[]')
+        FROM late_claims(CAST(:{name}_after AS date), CAST(:{name}_after_id AS bigint),
+            CAST(:{name}_limit AS integer)) AS l
+        CROSS JOIN LATERAL (SELECT (l.sale).*) AS r
+        """,
+        binds={
+            f"{name}_after": None if after is None else after[0],
+            f"{name}_after_id": None if after is None else after[1],
+            f"{name}_limit": first + 1,
+        },
+    )
+
+
+def claim_fragment(name: str, *, sale: str, redemption_id: int) -> Fragment:
+    """One claim with its account number, for an officer to whom it has been opened."""
+    return Fragment(
+        sql=f"""
+        SELECT json_build_object(
+            'sale', {sale}, 'number', encode(s.sealed_number, 'hex'), 'key', encode(k.wrapped_key, 'hex'),
+            'answer_by', a.answer_by)
+        FROM account_claim AS a
+        JOIN redemption AS r ON r.id = a.redemption_id
+        JOIN service_account AS s ON s.id = a.account_id
+        JOIN citizen AS c ON c.id = a.citizen_id
+        JOIN person_key AS k ON k.person_id = c.person_id
+        WHERE a.redemption_id = :{name}_id
+        """,
+        binds={f"{name}_id": redemption_id},
+    )

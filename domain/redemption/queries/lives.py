@@ -31,10 +31,11 @@ _BREAK = text("""
     WHERE citizen_id = :citizen AND product_code = :product_code AND window_start = :window_start
       AND broken_at IS NULL
 """)
-# Ended for good, too long ago for anybody to undo: who had it, which code it came of, and at which minute, are erased.
+# Ended for good, too long ago for anybody to undo: who had it, which code or reservation it came of, and at which
+# minute, are erased.
 _CUT = text("""
     WITH settled AS (
-        SELECT r.id, coalesce(a.answered_at, r.at) AS sold_at, h.citizen_id, r.product_id
+        SELECT r.id, coalesce(a.answered_at, r.at) AS sold_at, h.citizen_id, r.product_id, r.product_code
         FROM redemption AS r
         JOIN redemption_holder AS h ON h.redemption_id = r.id
         LEFT JOIN account_claim AS a ON a.redemption_id = r.id
@@ -50,6 +51,11 @@ _CUT = text("""
            OR (p.citizen_id = s.citizen_id AND p.product_id = s.product_id AND p.created_at <= s.sold_at
                AND p.status NOT IN ('OPEN', 'HELD'))
         RETURNING p.id
+    ), reservations AS (
+        DELETE FROM reservation AS v USING settled AS s
+        WHERE v.citizen_id = s.citizen_id AND v.product_code = s.product_code AND v.created_at <= s.sold_at
+          AND v.status NOT IN ('HELD', 'WAITING')
+        RETURNING v.id
     ), claims AS (
         DELETE FROM account_claim AS a USING settled AS s WHERE a.redemption_id = s.id
     ), holders AS (
@@ -60,13 +66,28 @@ _CUT = text("""
                AND i.result ->> 'id' IN (SELECT s.id::text FROM settled AS s))
            OR (i.operation = ANY (CAST(:code_operations AS text[]))
                AND i.result ->> 'id' IN (SELECT c.id::text FROM codes AS c))
+           OR (i.operation = ANY (CAST(:reservation_operations AS text[]))
+               AND i.result ->> 'id' IN (SELECT v.id::text FROM reservations AS v))
+    ), done AS (
+        UPDATE redemption AS r
+        SET at = date_trunc('day', s.sold_at, :zone), changed_at = date_trunc('day', r.changed_at, :zone),
+            match_number = NULL, terminal_id = NULL, contested_at = NULL
+        FROM settled AS s
+        WHERE r.id = s.id
+        RETURNING r.id, r.product_code
     )
-    UPDATE redemption AS r
-    SET at = date_trunc('day', s.sold_at, :zone), changed_at = date_trunc('day', r.changed_at, :zone),
-        match_number = NULL, terminal_id = NULL
-    FROM settled AS s
-    WHERE r.id = s.id
-    RETURNING r.id
+    SELECT ARRAY(SELECT d.id FROM done AS d) AS sales,
+        ARRAY(SELECT DISTINCT v.id FROM reservations AS v) AS reservations,
+        ARRAY(SELECT DISTINCT d.product_code FROM done AS d) AS products
+""")
+# Uses stand in the order in which they were first counted, as sales do: they are written anew, by their holders.
+_SHUFFLE = text("""
+    WITH uses AS (
+        DELETE FROM allowance_use AS u
+        WHERE u.programme_id = :programme AND split_part(u.product_code, '/', 1) = ANY (CAST(:products AS text[]))
+        RETURNING u.*
+    )
+    INSERT INTO allowance_use SELECT u.* FROM uses AS u ORDER BY u.holder
 """)
 # Paid months of which somebody may still be found, and in which nothing can be undone any more.
 _PAID = text("""
@@ -88,6 +109,24 @@ _PAID = text("""
 _ZONE = text("""
     SELECT g.content ->> 'timezone' FROM programme AS g WHERE g.id = :programme
 """)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What was cut: the sales, the reservations that were used for them, and the codes of their products."""
+
+    sales: list[int]
+    reservations: list[int]
+    products: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Which requests lead to sales, to the codes they came of, and to reservations that they have used."""
+
+    sales: Sequence[str]
+    codes: Sequence[str]
+    reservations: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +183,7 @@ async def zone_of(session: AsyncSession, *, programme_id: int) -> str:
     return str((await session.execute(_ZONE, params={"programme": programme_id})).scalar_one())
 
 
-async def cut(
-    session: AsyncSession, *, settled: Settled, sale_operations: Sequence[str], code_operations: Sequence[str]
-) -> list[int]:
+async def cut(session: AsyncSession, *, settled: Settled, operations: Operations) -> Cut:
     """Cuts sales from their person and their instant; gives which."""
     values = {
         "programme": settled.programme_id,
@@ -155,7 +192,13 @@ async def cut(
         "until": settled.until,
         "settled_before": settled.settled_before,
         "zone": settled.zone,
-        "sale_operations": list(sale_operations),
-        "code_operations": list(code_operations),
+        "sale_operations": list(operations.sales),
+        "code_operations": list(operations.codes),
+        "reservation_operations": list(operations.reservations),
     }
-    return list((await session.execute(_CUT, params=values)).scalars())
+    return Cut(**(await session.execute(_CUT, params=values)).one()._mapping)
+
+
+async def shuffle_uses(session: AsyncSession, *, programme_id: int, products: Sequence[str]) -> None:
+    """Takes their order from the uses of these products, and of the vouchers in them."""
+    await session.execute(_SHUFFLE, params={"programme": programme_id, "products": list(products)})

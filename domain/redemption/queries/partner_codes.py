@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.values import Fragment
 
 _LOAD = text("""
     INSERT INTO partner_code (programme_id, product_code, code_digest, sealed_code, wrapped_key, loaded_at)
@@ -44,6 +47,20 @@ _PRODUCT = text("""
     SELECT p.id, p.content FROM product AS p
     WHERE p.programme_id = :programme AND p.code = :product_code AND p.status IN ('PUBLISHED', 'SUSPENDED')
 """)
+_STOCK = text("""
+    SELECT g.code AS programme, s.product_code AS product, s.codes_left
+    FROM partner_code_stock() AS s
+    JOIN programme AS g ON g.id = s.programme_id
+    ORDER BY g.code, s.product_code
+""")
+STOCK: Final = Fragment(
+    sql="""
+    SELECT coalesce(json_agg(json_build_object('product_id', s.product_id, 'left', s.codes_left)
+        ORDER BY s.codes_left, s.product_code), '[]')
+    FROM partner_code_stock() AS s
+    WHERE s.programme_id = :programme
+    """
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +69,15 @@ class Pool:
 
     programme_id: int
     product_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """How many codes one product of a programme has left."""
+
+    programme: str
+    product: str
+    codes_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +117,11 @@ async def left(session: AsyncSession, *, pool: Pool, enough: int) -> int:
     """How many codes are left, counted no further than `enough`."""
     values = {"programme": pool.programme_id, "product_code": pool.product_code, "enough": enough}
     return int((await session.execute(_LEFT, params=values)).scalar_one())
+
+
+async def stock(session: AsyncSession) -> list[Stock]:
+    """What is left in every pool."""
+    return [Stock(**row._mapping) for row in await session.execute(_STOCK)]
 
 
 async def suspend(session: AsyncSession, *, pool: Pool, reason: str) -> bool:

@@ -132,6 +132,11 @@ async def lock(session: AsyncSession, actor: Actor, now: datetime, *, redemption
         await session.execute(_REVEAL, params={"redemption": redemption_id})
     elif actor.role is Role.OFFICER:
         await session.execute(_REVEAL_FOR_OFFICE, params={"redemption": redemption_id, "now": now})
+    return await locked(session, actor, redemption_id=redemption_id)
+
+
+async def locked(session: AsyncSession, actor: Actor, *, redemption_id: int) -> Sale | None:
+    """One sale behind a door that stands open, locked, with whom it belongs to; None when there is none."""
     values = {"redemption": redemption_id, "organisation": actor.organisation_id}
     row = (await session.execute(_LOCK, params=values)).one_or_none()
     if row is None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from domain.calendar import add_working_days
 from domain.errors import InvalidInput, ProductUnavailable
-from domain.incentives.rules.relief import Relief, relief_of
+from domain.incentives.rules.relief import RATE_MOST, Relief, relief_of
 from domain.programmes.rules.document import Product
 from domain.programmes.rules.shapes import (
     AmountOff,
@@ -23,8 +23,6 @@ from domain.programmes.rules.shapes import (
 from domain.programmes.rules.terms import AllowanceMeasure, RedeemPath, Window
 from domain.redemption.rules.scans import MAX_REFERENCE
 from domain.values import Words, words
-
-RATE_MOST: Final = 10_000
 
 
 class ClaimRefusal(StrEnum):

@@ -42,6 +42,20 @@ _WITHDRAW_ALL: Final = text("""
     WHERE person_id = :person AND programme_id = :programme AND status IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
     RETURNING id, target, subject_key
 """)
+# A case that is over, and can be taken no further, keeps no number of a sale that is cut from its person, nor the
+# digest of a request that named it.
+_FORGET_SALES: Final = text("""
+    WITH cut AS (
+        UPDATE objection AS o SET subject_key = '{0}'
+        WHERE o.programme_id = :programme AND o.target = 'REDEMPTION' AND o.subject_key <> '{0}'
+          AND o.status NOT IN ('OPEN', 'WITH_SOURCE', 'EXTENDED')
+          AND (o.remedy_until IS NULL OR o.remedy_until < CAST(:today AS date))
+          AND NOT EXISTS (SELECT FROM redemption_holder AS h WHERE h.redemption_id = o.subject_key[1])
+        RETURNING o.id, o.person_id
+    )
+    DELETE FROM idempotency AS i USING cut AS c
+    WHERE i.principal = 'person:' || c.person_id AND i.operation = 'object_to' AND i.result ->> 'id' = c.id::text
+""")
 _HAND_OVER: Final = text("""
     UPDATE objection
     SET status = 'WITH_SOURCE', source_id = :source, source_due_on = :source_due_on, sealed_question = :sealed_question,
@@ -126,6 +140,11 @@ async def lock_overdue(session: AsyncSession, *, programme_id: int, today: date,
 async def withdraw(session: AsyncSession, *, objection_id: int) -> None:
     """The person has taken it back."""
     await session.execute(_WITHDRAW, params={"id": objection_id})
+
+
+async def forget_sales(session: AsyncSession, *, programme_id: int, today: date) -> None:
+    """Takes the numbers of sales that are cut from their person out of the cases about them. Runs as the worker."""
+    await session.execute(_FORGET_SALES, params={"programme": programme_id, "today": today})
 
 
 async def withdraw_all(session: AsyncSession, *, person_id: int, programme_id: int) -> Sequence[Row[Any]]:

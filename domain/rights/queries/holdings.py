@@ -71,7 +71,7 @@ PARTS: Final[Mapping[str, str]] = {
     ),
     "access_log": _rows(
         """json_build_object('at', e.at, 'actor', e.actor, 'role', e.role, 'purpose', e.purpose, 'what', e.what)
-            ORDER BY e.id""",
+            ORDER BY e.at, e.id""",
         f"access_event AS e WHERE e.{_OF_PERSON.format('e')}",
     ),
     "notices": _rows(

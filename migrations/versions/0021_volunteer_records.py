@@ -2,8 +2,8 @@
 
 from migrations.dialect import grant, run, wall
 
-revision = "0028"
-down_revision = "0027"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from migrations.dialect import grant, run
 
-revision = "0036"
-down_revision = "0035"
+revision = "0029"
+down_revision = "0028"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from migrations.dialect import grant, run
 
-revision = "0032"
-down_revision = "0031"
+revision = "0025"
+down_revision = "0024"
 
 # Rows of these come in the order of their time, and are many.
 BY_TIME = (("idempotency", "at"), ("presentation", "expires_at"), ("notice", "at"), ("access_event", "at"))

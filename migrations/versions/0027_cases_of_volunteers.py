@@ -4,8 +4,8 @@ still sees what they have used and what is open.
 
 from migrations.dialect import run
 
-revision = "0034"
-down_revision = "0033"
+revision = "0027"
+down_revision = "0026"
 
 OFFICE = """(SELECT identity_role()) IN ('officer', 'approver') AND programme_id = (SELECT identity_programme())"""
 CONTESTED = """id IN (SELECT o.subject_key[1] FROM objection AS o

@@ -2,8 +2,8 @@
 
 from migrations.dialect import run
 
-revision = "0035"
-down_revision = "0034"
+revision = "0028"
+down_revision = "0027"
 
 
 def upgrade() -> None:

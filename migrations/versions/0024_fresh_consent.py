@@ -2,8 +2,8 @@
 
 from migrations.dialect import run
 
-revision = "0031"
-down_revision = "0030"
+revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:

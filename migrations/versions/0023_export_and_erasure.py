@@ -2,8 +2,8 @@
 
 from migrations.dialect import grant, run, wall
 
-revision = "0030"
-down_revision = "0029"
+revision = "0023"
+down_revision = "0022"
 
 OWN = "person_id = (SELECT identity_person())"
 OWN_CITIZEN = """citizen_id IN (SELECT c.id FROM citizen AS c WHERE c.person_id = (SELECT identity_person()))"""

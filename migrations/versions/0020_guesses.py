@@ -2,7 +2,7 @@
 
 from migrations.dialect import grant, run
 
-revision = "0027"
+revision = "0020"
 down_revision = "0019"
 
 _KEPT = "number text, from_on date, until_on date, issued_on date, minutes integer"

@@ -2,8 +2,8 @@
 
 from migrations.dialect import run
 
-revision = "0033"
-down_revision = "0032"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from migrations.dialect import run
 
-revision = "0029"
-down_revision = "0028"
+revision = "0022"
+down_revision = "0021"
 
 _TARGETS = "'RECORD', 'SCORE', 'DECISION', 'REDEMPTION', 'SERVICE', 'ACCESS', 'HOUSEHOLD'"
 
