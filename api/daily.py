@@ -30,6 +30,7 @@ from domain.rights.actions.figures import queue_figures
 from domain.rights.queries.cases import forget_sales
 from domain.scoring.actions import rescore_due
 from domain.scoring.queries.due import programmes_due
+from domain.values import midnight
 from domain.volunteering.actions.upkeep import escalate_overdue
 
 MORNING: Final = time(0, 5)
@@ -86,7 +87,7 @@ async def turn_lives(session: AsyncSession, morning: Morning) -> None:
 async def shuffle_yesterdays_looks(session: AsyncSession, morning: Morning) -> None:
     """Nobody shall match the log of who has looked with the sales of that day in the order of both."""
     city = morning.city
-    yesterday = datetime.combine(morning.day - timedelta(days=1), time(), city.zone)
+    yesterday = midnight(morning.day - timedelta(days=1), city.zone)
     await shuffle_looks(session, programme_id=city.programme_id, day=yesterday)
 
 

@@ -5,7 +5,7 @@ ready: allowance, budget and a pending transfer. The bill takes what it needs of
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,7 +51,7 @@ from domain.redemption.rules.claims import (
 )
 from domain.redemption.rules.codes import receipt_number_of_claim
 from domain.redemption.rules.ends import Sale
-from domain.values import words
+from domain.values import midnight, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ async def open_claim(session: AsyncSession, actor: Actor, now: datetime, *, rede
             f"服务单位逾期未答复,为办理“{sale.title.zh}”查看了您的账号",
             f"Read your account number for “{sale.title.en}”, since the provider has not answered",
         ),
-        now=datetime.combine(sale.today(now), time(), sale.zone),
+        now=midnight(sale.today(now), sale.zone),
     )
     await audit.record(session, actor, now, action="open_claim", about=request)
     await idempotency.bind(session, actor, key=key, result={"id": sale.id})
