@@ -470,11 +470,12 @@ async def test_silence_past_the_working_days_goes_to_the_office(city: City) -> N
     await city.sign_up(absent, event_id)
     unsigned = await enter(city, organiser, event_id, absent)
 
+    def dawn(day: date) -> datetime:
+        return TERMS.between(day, day)[0]
+
     async def turn(day: date) -> int:
         async with city.worker.transaction(ANONYMOUS) as unit:
-            return await actions.escalate_overdue(
-                unit.session, TERMS.midnight(day), programme_id=city.programme_id, today=day
-            )
+            return await actions.escalate_overdue(unit.session, dawn(day), programme_id=city.programme_id, today=day)
 
     # Ten working days after Sunday the 22nd of November end with Friday the 4th of December.
     await turn(date(2026, 12, 4))
@@ -487,7 +488,7 @@ async def test_silence_past_the_working_days_goes_to_the_office(city: City) -> N
     office = await officer(city)
     sampled = await city.read(office, shapes.sampled_fragment("s", first=100, after=waiting - 1))
     assert [one["id"] for one in sampled] == [waiting]
-    assert (await city.confirm(office, [waiting], at=TERMS.midnight(date(2026, 12, 7)))).confirmed == (waiting,)
+    assert (await city.confirm(office, [waiting], at=dawn(date(2026, 12, 7)))).confirmed == (waiting,)
     assert await city.rows(OWN_SCORE, person=volunteer.person_id) == [(BASE + 1,)]
     assert (await refused(sign(city, other, unsigned))).code == "ALREADY_DECIDED"
 
