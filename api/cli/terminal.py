@@ -1,5 +1,6 @@
 """What the person at the terminal sees: results on the output, complaints and progress on the error stream."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,13 @@ Advance = Callable[[int, int], None]
 
 
 def say(line: str = "") -> None:
-    """One line of the result, at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """One line of the result, at once. Whoever reads it may have had enough, as `head` has: then the command ends."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def complain(sentence: str) -> None:

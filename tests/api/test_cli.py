@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import urllib.error
 import urllib.request
@@ -67,6 +68,15 @@ def get(url: str) -> object:
 def test_what_was_mistyped_is_told_in_one_sentence(typed: str, said: str, tmp_path: Path) -> None:
     command = typed.split()[0]
     assert refusal(tmp_path, *typed.split(), status=2) == f"{said} `benefits {command} --help` says what it takes."
+
+
+def test_whoever_has_read_enough_ends_a_command_without_complaint() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([*BENEFITS, "schema"], stdout=writing, stderr=subprocess.PIPE, cwd=root, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 def test_a_ready_demo_answers_at_the_address_that_it_prints(demo: Running) -> None:
