@@ -1,5 +1,7 @@
 """The few phrases that migrations repeat: running SQL with role names, walls, grants, append-only tables."""
 
+from collections.abc import Mapping
+
 from alembic import context, op
 from sqlalchemy import text
 
@@ -43,3 +45,19 @@ def append_only(table: str) -> None:
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
+
+
+def rephrase(function: str, changes: Mapping[str, str]) -> None:
+    """Changes a few phrases of a function, named with the types of its arguments, and leaves the rest as it stands."""
+    for old, new in changes.items():
+        run(f"""
+        DO $do$
+        DECLARE
+            v_text constant text := pg_get_functiondef('{function}'::regprocedure);
+        BEGIN
+            IF strpos(v_text, $old${old}$old$) = 0 THEN
+                RAISE EXCEPTION '{function} does not read as this migration expects';
+            END IF;
+            EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
+        END $do$
+        """)

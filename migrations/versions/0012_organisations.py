@@ -1,10 +1,11 @@
 """Organisations from their application on: what they sign, whom they invite, and how tills are ended at once."""
 
-from migrations.dialect import grant, run, wall
+from migrations.dialect import grant, rephrase, run, wall
 
 revision = "0012"
 down_revision = "0011"
 
+ASSUME = "assume(text, bigint, text, bigint, bigint)"
 # A manager prepares while the office still decides; a cashier or organiser works for admitted organisations only.
 CHECKED = "IF v_organisation_status <> 'ADMITTED' THEN"
 PREPARES = (
@@ -23,7 +24,7 @@ TILL = f"""{LEAVES}
 def upgrade() -> None:
     commitments()
     invitations()
-    rewrite({CHECKED: PREPARES, LEAVES: TILL})
+    rephrase(ASSUME, {CHECKED: PREPARES, LEAVES: TILL})
 
 
 def commitments() -> None:
@@ -81,24 +82,8 @@ def invitations() -> None:
     )
 
 
-def rewrite(changes: dict[str, str]) -> None:
-    """Changes a few lines of the function that opens every transaction, and leaves the rest as it stands."""
-    for old, new in changes.items():
-        run(f"""
-        DO $do$
-        DECLARE
-            v_text text := pg_get_functiondef('assume(text, bigint, text, bigint, bigint)'::regprocedure);
-        BEGIN
-            IF strpos(v_text, $old${old}$old$) = 0 THEN
-                RAISE EXCEPTION 'assume() does not read as this migration expects';
-            END IF;
-            EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-        END $do$
-        """)
-
-
 def downgrade() -> None:
-    rewrite({TILL: LEAVES, PREPARES: CHECKED})
+    rephrase(ASSUME, {TILL: LEAVES, PREPARES: CHECKED})
     run("""
     DROP TABLE invitation;
     DROP TABLE commitment;

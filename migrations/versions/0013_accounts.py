@@ -1,10 +1,11 @@
 """Benefits that go to an account, allowances of a dwelling, papers that follow, and how an open sale lives on."""
 
-from migrations.dialect import grant, run, wall
+from migrations.dialect import grant, rephrase, run, wall
 
 revision = "0013"
 down_revision = "0012"
 
+TAKE = "take_benefit(jsonb, timestamptz)"
 OWN = "citizen_id = ANY ((SELECT identity_citizens())::integer[])"
 REVEALED = "c.id = ANY ((SELECT identity_citizens())::integer[])"
 BEHIND_DOORS = ("service_account", "account_claim", "household", "access_event")
@@ -153,23 +154,8 @@ NAMED_WITH_HOUSEHOLD = "code_id bigint, citizen_id integer, per_household boolea
 
 def holders() -> None:
     """A sale is counted for the dwelling where the product says so."""
-    rewrite(PERSONAL, ANYBODYS)
-    rewrite(NAMED, NAMED_WITH_HOUSEHOLD)
-
-
-def rewrite(before: str, after: str) -> None:
-    """Changes one phrase of the function that writes a sale, and nothing else of it."""
-    run(f"""
-    DO $do$
-    DECLARE
-        v_text constant text := pg_get_functiondef('take_benefit(jsonb, timestamptz)'::regprocedure);
-    BEGIN
-        IF strpos(v_text, $old${before}$old$) = 0 THEN
-            RAISE EXCEPTION 'take_benefit has no such phrase';
-        END IF;
-        EXECUTE replace(v_text, $old${before}$old$, $new${after}$new$);
-    END $do$;
-    """)
+    rephrase(TAKE, {PERSONAL: ANYBODYS})
+    rephrase(TAKE, {NAMED: NAMED_WITH_HOUSEHOLD})
 
 
 def lives() -> None:
@@ -290,8 +276,8 @@ def downgrade() -> None:
     """)
     for table in BEHIND_DOORS:
         run(f"DROP POLICY {table}_doors ON {table}")
-    rewrite(NAMED_WITH_HOUSEHOLD, NAMED)
-    rewrite(ANYBODYS, PERSONAL)
+    rephrase(TAKE, {NAMED_WITH_HOUSEHOLD: NAMED})
+    rephrase(TAKE, {ANYBODYS: PERSONAL})
     run("""
     DROP INDEX redemption_waiting;
     ALTER TABLE redemption DROP COLUMN contested_at, DROP COLUMN claim_until;

@@ -1,10 +1,11 @@
 """Vouchers of a pack, counted kind by kind, and pools of one-time codes of a partner."""
 
-from migrations.dialect import grant, run, wall
+from migrations.dialect import grant, rephrase, run, wall
 
 revision = "0016"
 down_revision = "0015"
 
+TAKE = "take_benefit(jsonb, timestamptz)"
 # What the function that writes a sale says now, and what it says from here on.
 PHRASES = {
     "code_id bigint,": "code_id bigint, allowance_code text,",
@@ -21,7 +22,7 @@ def upgrade() -> None:
     -- Under which code a use was counted, where it is not the product's own: one kind of voucher of a pack.
     ALTER TABLE redemption_holder ADD COLUMN allowance_code text;
     """)
-    rewrite(PHRASES)
+    rephrase(TAKE, PHRASES)
     run("""
     -- One-time codes of a partner, sealed; each is handed out once, with a sale, and readable for its holder only.
     CREATE TABLE partner_code (
@@ -53,23 +54,7 @@ def upgrade() -> None:
     )
 
 
-def rewrite(changes: dict[str, str]) -> None:
-    """Changes a few phrases of the function that writes a sale, and nothing else of it."""
-    for old, new in changes.items():
-        run(f"""
-        DO $do$
-        DECLARE
-            v_text constant text := pg_get_functiondef('take_benefit(jsonb, timestamptz)'::regprocedure);
-        BEGIN
-            IF strpos(v_text, $old${old}$old$) = 0 THEN
-                RAISE EXCEPTION 'take_benefit has no such phrase';
-            END IF;
-            EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-        END $do$
-        """)
-
-
 def downgrade() -> None:
     run("DROP TABLE partner_code")
-    rewrite({new: old for old, new in PHRASES.items()})
+    rephrase(TAKE, {new: old for old, new in PHRASES.items()})
     run("ALTER TABLE redemption_holder DROP COLUMN allowance_code")

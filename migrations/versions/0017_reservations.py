@@ -1,10 +1,11 @@
 """Reservations of what is scarce: a hold on the budget for a while, or a place in the line."""
 
-from migrations.dialect import grant, run, wall
+from migrations.dialect import grant, rephrase, run, wall
 
 revision = "0017"
 down_revision = "0016"
 
+TAKE = "take_benefit(jsonb, timestamptz)"
 OWN = "citizen_id = ANY ((SELECT identity_citizens())::integer[])"
 # What the function that writes a sale says now, and what it says from here on: a hold is used up by its sale.
 PHRASES = {
@@ -59,7 +60,7 @@ def upgrade() -> None:
     grant("reservation", app="SELECT, INSERT, UPDATE", worker="SELECT, UPDATE")
     wall("reservation", app=OWN)
     run("CREATE POLICY reservation_doors ON reservation TO CURRENT_USER USING (true)")
-    rewrite(PHRASES)
+    rephrase(TAKE, PHRASES)
     line()
     leaving()
 
@@ -119,24 +120,8 @@ def leaving() -> None:
     """)
 
 
-def rewrite(changes: dict[str, str]) -> None:
-    """Changes a few phrases of the function that writes a sale, and nothing else of it."""
-    for old, new in changes.items():
-        run(f"""
-        DO $do$
-        DECLARE
-            v_text constant text := pg_get_functiondef('take_benefit(jsonb, timestamptz)'::regprocedure);
-        BEGIN
-            IF strpos(v_text, $old${old}$old$) = 0 THEN
-                RAISE EXCEPTION 'take_benefit has no such phrase';
-            END IF;
-            EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-        END $do$
-        """)
-
-
 def downgrade() -> None:
-    rewrite({new: old for old, new in reversed(PHRASES.items())})
+    rephrase(TAKE, {new: old for old, new in reversed(PHRASES.items())})
     run("""
     DROP TRIGGER citizen_returns_reservations ON citizen;
     DROP FUNCTION return_reservations();

@@ -2,11 +2,12 @@
 still sees what they have used and what is open.
 """
 
-from migrations.dialect import run
+from migrations.dialect import rephrase, run
 
 revision = "0027"
 down_revision = "0026"
 
+ASSUME = "assume(text, bigint, text, bigint, bigint)"
 OFFICE = """(SELECT identity_role()) IN ('officer', 'approver') AND programme_id = (SELECT identity_programme())"""
 CONTESTED = """id IN (SELECT o.subject_key[1] FROM objection AS o
     WHERE o.target = 'SERVICE' AND (o.decided_at IS NULL AND o.status <> 'WITHDRAWN'
@@ -28,7 +29,7 @@ def upgrade() -> None:
     opening()
     finding()
     services()
-    assume(JOINED, EVER_JOINED)
+    rephrase(ASSUME, {JOINED: EVER_JOINED})
 
 
 def opening() -> None:
@@ -117,23 +118,8 @@ def services() -> None:
     """)
 
 
-def assume(old: str, new: str) -> None:
-    """Changes one phrase of the function that opens every transaction, and leaves the rest as it stands."""
-    run(f"""
-    DO $do$
-    DECLARE
-        v_text text := pg_get_functiondef('assume(text, bigint, text, bigint, bigint)'::regprocedure);
-    BEGIN
-        IF strpos(v_text, $old${old}$old$) = 0 THEN
-            RAISE EXCEPTION 'assume() does not read as this migration expects';
-        END IF;
-        EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-    END $do$
-    """)
-
-
 def downgrade() -> None:
-    assume(EVER_JOINED, JOINED)
+    rephrase(ASSUME, {EVER_JOINED: JOINED})
     run(f"""
     DROP POLICY service_contested ON service;
     DROP FUNCTION reveal_by_volunteer_number(text, text);

@@ -1,10 +1,11 @@
 """What a sale writes: who stands for it, on which day, and nothing whose number or order leads back to its person."""
 
-from migrations.dialect import grant, run
+from migrations.dialect import grant, rephrase, run
 
 revision = "0031"
 down_revision = "0030"
 
+TAKE = "take_benefit(jsonb, timestamptz)"
 # What the function that writes a sale says now, and what it says from here on. A budget counted in pieces holds no
 # money: what is only guaranteed beside it, the city stands for. The ledger knows days, and no hour of anybody's.
 PHRASES = {
@@ -18,7 +19,7 @@ PHRASES = {
 
 
 def upgrade() -> None:
-    rewrite(PHRASES)
+    rephrase(TAKE, PHRASES)
     # A reservation that was used tells when; it goes with its sale.
     grant("reservation", worker="DELETE")
     access_log()
@@ -53,22 +54,6 @@ def access_log() -> None:
     """)
 
 
-def rewrite(changes: dict[str, str]) -> None:
-    """Changes a few phrases of the function that writes a sale, and nothing else of it."""
-    for old, new in changes.items():
-        run(f"""
-        DO $do$
-        DECLARE
-            v_text constant text := pg_get_functiondef('take_benefit(jsonb, timestamptz)'::regprocedure);
-        BEGIN
-            IF strpos(v_text, $old${old}$old$) = 0 THEN
-                RAISE EXCEPTION 'take_benefit has no such phrase';
-            END IF;
-            EXECUTE replace(v_text, $old${old}$old$, $new${new}$new$);
-        END $do$
-        """)
-
-
 def downgrade() -> None:
     run("""
     DROP FUNCTION shuffle_looks(smallint, timestamptz);
@@ -80,4 +65,4 @@ def downgrade() -> None:
         SELECT coalesce(max(e.id), 0) + 1 FROM access_event AS e WHERE e.id < 4611686018427387904), false);
     REVOKE DELETE ON reservation FROM :worker_role;
     """)
-    rewrite({new: old for old, new in PHRASES.items()})
+    rephrase(TAKE, {new: old for old, new in PHRASES.items()})
