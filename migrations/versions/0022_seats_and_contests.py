@@ -40,6 +40,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Objections to such records stand in the way of going back: nobody's objection is deleted for it.
     for command in ("SELECT", "UPDATE"):
         run(f"DROP POLICY volunteer_record_office_{command.lower()} ON volunteer_record")
     _allow(_TARGETS)

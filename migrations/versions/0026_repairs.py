@@ -32,6 +32,11 @@ def downgrade() -> None:
     CREATE UNIQUE INDEX repair_open ON repair (citizen_id, source_id, ref_hash) WHERE status = 'OPEN';
     ALTER TABLE repair DROP CONSTRAINT repair_decided_whole;
     ALTER TABLE repair DROP CONSTRAINT repair_status_known;
+    -- The owner sees no rows of a walled table otherwise.
+    ALTER TABLE repair NO FORCE ROW LEVEL SECURITY;
+    UPDATE repair SET status = CASE status WHEN 'EXTENDED' THEN 'OPEN' ELSE 'REJECTED' END
+        WHERE status IN ('EXTENDED', 'WITHDRAWN');
+    ALTER TABLE repair FORCE ROW LEVEL SECURITY;
     ALTER TABLE repair ADD CONSTRAINT repair_status_known CHECK (status IN ('OPEN', 'UPHELD', 'REJECTED'));
     ALTER TABLE repair ADD CONSTRAINT repair_decided_whole CHECK ((status = 'OPEN') = (decided_at IS NULL));
     ALTER TABLE repair DROP COLUMN extended_at;

@@ -114,13 +114,16 @@ def finding() -> None:
 def services() -> None:
     """The office that decides whether hours were rightly refused sees the stretch, and may give them back."""
     run(f"""
-    CREATE POLICY service_contested ON service TO :app_role USING ({OFFICE} AND {CONTESTED}) WITH CHECK ({OFFICE});
+    CREATE POLICY service_contested ON service FOR SELECT TO :app_role USING ({OFFICE} AND {CONTESTED});
+    CREATE POLICY service_restored ON service FOR UPDATE TO :app_role
+        USING ({OFFICE} AND {CONTESTED}) WITH CHECK ({OFFICE});
     """)
 
 
 def downgrade() -> None:
     rephrase(ASSUME, {EVER_JOINED: JOINED})
     run(f"""
+    DROP POLICY service_restored ON service;
     DROP POLICY service_contested ON service;
     DROP FUNCTION reveal_by_volunteer_number(text, text);
     DROP POLICY notice_opened ON notice;
@@ -148,7 +151,6 @@ def downgrade() -> None:
         PERFORM open_door(ARRAY[v_citizen]);
         RETURN v_citizen;
     END $$;
-    DELETE FROM case_step AS s USING objection AS o WHERE o.id = s.objection_id AND o.citizen_id IS NULL;
-    DELETE FROM objection WHERE citizen_id IS NULL;
+    -- Objections of people who never joined stand in the way of going back: none is deleted for it.
     ALTER TABLE objection ALTER COLUMN citizen_id SET NOT NULL;
     """)

@@ -16,7 +16,8 @@ async def test_who_stops_gives_their_seats_to_those_who_wait_and_keeps_the_hours
     await city.sign_up(leaving, event_id, at=NOON + 4 * HOUR)
     await city.sign_up(waiting, event_id, at=NOON + 4 * HOUR)
 
-    await city.act(leaving, withdraw_consent, NOON + 5 * HOUR, purpose="volunteering", key=uuid4())
+    stop = {"purpose": "volunteering", "key": uuid4()}
+    await city.act(leaving, withdraw_consent, NOON + 5 * HOUR, **stop)
 
     seats = "SELECT s.status, v.person_id FROM sign_up AS s JOIN volunteer AS v ON v.id = s.volunteer_id"
     assert sorted(await city.rows(f"{seats} WHERE s.event_id = :event", event=event_id)) == [
@@ -29,6 +30,9 @@ async def test_who_stops_gives_their_seats_to_those_who_wait_and_keeps_the_hours
     gone = "SELECT left_at IS NOT NULL FROM volunteer WHERE person_id = :person"
     assert await city.rows(gone, person=leaving.person_id) == [(True,)]
     await city.register(leaving, at=NOON + 6 * HOUR)
+    assert await city.rows(gone, person=leaving.person_id) == [(False,)]
+    # The same request, arriving once more, ends nothing that was begun since.
+    await city.act(leaving, withdraw_consent, NOON + 7 * HOUR, **stop)
     assert await city.rows(gone, person=leaving.person_id) == [(False,)]
 
 

@@ -35,7 +35,8 @@ from domain.volunteering.actions.sign_ups import stop_volunteering
 async def withdraw_consent(session: AsyncSession, actor: Actor, now: datetime, *, purpose: str, key: UUID) -> Ended:
     """The person takes one consent back; what rests on it ends, a registration as a volunteer as well."""
     ended = await people.withdraw_consent(session, actor, now, purpose=purpose, key=key)
-    if purpose == VOLUNTEERING:
+    # A request that is repeated ends nothing that was begun anew since.
+    if purpose == VOLUNTEERING and VOLUNTEERING not in await consent.standing(session, actor):
         await stop_volunteering(session, actor, now)
     return ended
 
